@@ -1,0 +1,63 @@
+//! The result of compiling: what the tables of a generation hold.
+
+use std::collections::BTreeMap;
+
+use netctl_common::abi::{
+    AddressEntry, AddressKey, ChainEntry, Classes, PairKey, PrefixKey, RuleEntry, VerdictKey,
+};
+use netctl_common::classify::SERVICE_ROW_LEN;
+use netctl_common::verdict::Action;
+
+use crate::config::Mac;
+
+/// One compiled policy. Everything but interface indexes, which only the host knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    pub default: Action,
+    pub world: Classes,
+    pub multicast: Classes,
+    pub broadcast: Classes,
+    /// Sorted by name.
+    pub ports: Vec<CompiledPort>,
+    /// MAC addresses of the host itself, per network number.
+    pub host_stations: Vec<HostStation>,
+    pub addresses: BTreeMap<AddressKey, AddressEntry>,
+    /// Key: (prefix length as the kernel counts it, data). Holds the default route of each zone and family.
+    pub prefixes: BTreeMap<(u32, PrefixKey), AddressEntry>,
+    /// Rows of [`SERVICE_ROW_LEN`] classes, in the order of [`netctl_common::classify::ServiceRow`].
+    pub services: Vec<Vec<u16>>,
+    /// Classes of source ports; 1 where no rule asks for them.
+    pub source_services: u32,
+    /// (destination port class) * `source_services` + (source port class) to service class.
+    /// Empty where `source_services` is 1: the class in the row is the service class then.
+    pub service_pairs: Vec<u32>,
+    pub source_chains: Vec<ChainEntry>,
+    pub destination_chains: Vec<ChainEntry>,
+    pub pair_chains: BTreeMap<PairKey, ChainEntry>,
+    pub verdicts: BTreeMap<VerdictKey, u32>,
+    pub rules: Vec<RuleEntry>,
+}
+
+/// A port as the tables name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompiledPort {
+    pub name: String,
+    /// Stable across generations; given from outside.
+    pub id: u32,
+    pub interface: String,
+    pub mac: Mac,
+    pub zone: u32,
+    pub network: u16,
+    /// Bits of [`netctl_common::abi::port_flags`].
+    pub flags: u16,
+    pub classes: Classes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostStation {
+    pub network: u16,
+    pub mac: Mac,
+    pub classes: Classes,
+}
+
+const _: () = assert!(SERVICE_ROW_LEN == 1 << 16);

@@ -1,0 +1,181 @@
+//! What a document says. A value of these types has passed every check of the parser:
+//! names resolve, no MAC or address is taken twice in a zone, selectors and services are well formed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use ipnet::IpNet;
+use netctl_common::verdict::Action;
+
+/// A whole document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub networks: BTreeMap<String, Network>,
+    pub ports: BTreeMap<String, Port>,
+    pub sets: BTreeMap<String, Vec<IpNet>>,
+    /// Group name to the names of its ports; may be empty.
+    pub groups: BTreeMap<String, BTreeSet<String>>,
+    pub policy: Policy,
+}
+
+/// A switch of one of the kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub kind: NetworkKind,
+    /// Addresses of different zones never match each other.
+    pub zone: String,
+    /// Interface of the bridge, at most 15 bytes: made if it does not exist, used if it does.
+    pub interface: String,
+    pub uplinks: Vec<String>,
+    /// The host's own addresses on this network, with their prefix lengths; the selector `host`.
+    pub addresses: Vec<IpNet>,
+    /// Bytes; `None` leaves the kernel's.
+    pub mtu: Option<u32>,
+    /// MAC address of the bridge, derived from the network's name.
+    pub mac: Mac,
+    pub line: u32,
+}
+
+/// How guests are plugged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkKind {
+    Bridge,
+}
+
+/// One guest NIC's host end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    pub network: String,
+    pub mac: Mac,
+    pub addresses: Addresses,
+    pub groups: BTreeSet<String>,
+    /// Interface name, at most 15 bytes; chosen (`ifname`) or derived from the port's name.
+    pub interface: String,
+    /// Queue pairs, 1 to 16.
+    pub queues: u16,
+    /// Who may open the tap without CAP_NET_ADMIN (TUNSETOWNER): a numeric uid.
+    pub owner: Option<u32>,
+    /// Bytes; `None` takes the network's.
+    pub mtu: Option<u32>,
+    pub vhost: Vhost,
+    pub line: u32,
+}
+
+/// What a port may send from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// Not checked.
+    Any,
+    /// Only these, besides the IPv6 link-local address that follows from the MAC address (RFC 4291, appendix A).
+    Listed(BTreeSet<IpAddr>),
+}
+
+/// Whether vhost-net serves the port's queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vhost {
+    /// If it can be opened.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub default: Action,
+    /// First match wins.
+    pub rules: Vec<Rule>,
+}
+
+/// Who may (or may not) open which flows towards whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub action: Action,
+    /// Never empty; one of them must match.
+    pub from: Vec<Selector>,
+    pub to: Vec<Selector>,
+    pub services: Vec<Service>,
+    /// Empty = any. Only TCP, UDP and SCTP have source ports; with them set, nothing else matches.
+    pub source_ports: Vec<RangeInclusive<u16>>,
+    pub name: Option<String>,
+    pub log: bool,
+    pub line: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Selector {
+    Any,
+    /// The host's own addresses on the networks.
+    Host,
+    /// Unicast addresses that belong to no port and not to the host.
+    World,
+    /// 224.0.0.0/4, ff00::/8, and frames without IP to a group MAC address.
+    Multicast,
+    /// 255.255.255.255 and frames to `ff:ff:ff:ff:ff:ff`.
+    Broadcast,
+    Group(String),
+    Port(String),
+    Set(String),
+    Prefix(IpNet),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// Every IP protocol; not frames without IP, which only [`Service::Ethertype`] takes.
+    Any,
+    /// Destination ports.
+    Tcp(PortRange),
+    Udp(PortRange),
+    Sctp(PortRange),
+    /// Type, and code where only one is meant.
+    Icmp(IcmpMatch),
+    Icmp6(IcmpMatch),
+    /// By IP protocol number, TCP, UDP and ICMP included.
+    Protocol(u8),
+    Ethertype(u16),
+}
+
+/// First and last, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortRange {
+    pub first: u16,
+    pub last: u16,
+}
+
+impl PortRange {
+    pub const ALL: Self = Self { first: 0, last: u16::MAX };
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IcmpMatch {
+    All,
+    Type(u8),
+    Code(u8, u8),
+}
+
+/// An Ethernet address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Mac {
+    /// The link-local address made of the MAC address (modified EUI-64; RFC 4291, appendix A).
+    pub fn link_local(self) -> std::net::Ipv6Addr {
+        let [a, b, c, d, e, f] = self.0;
+        std::net::Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
+    }
+}
