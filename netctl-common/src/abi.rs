@@ -47,6 +47,8 @@ pub struct Root {
     pub rules: u32,
     /// Length of the document in bytes.
     pub document_len: u32,
+    /// Rows of `rule_counters`: one for each CPU that can be, so that no two share a cache line.
+    pub cpus: u32,
     /// Who a frame without an IP address belongs to when its MAC address is no station's.
     pub world: Classes,
     /// A group MAC address other than broadcast.
@@ -284,12 +286,28 @@ pub mod event_flags {
     pub const ADDRESSES: u8 = 1;
 }
 
+/// What `explain`'s twin of a program found. Map `answer`, which only the twin uses.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Answer {
+    /// 1 once the twin has run.
+    pub answered: u32,
+    /// [`crate::verdict::Action`].
+    pub action: u32,
+    /// [`crate::verdict::Reason`].
+    pub reason: u32,
+    pub rule: u32,
+    pub generation: u32,
+    /// Interface of the local port that the frame would be redirected to; 0 = the kernel's own forwarding.
+    pub redirect: u32,
+}
+
 /// Names of the maps, which are also their names in the pin directory.
 pub mod maps {
     /// One slot that points at the running [`super::Root`].
     pub const ROOT: &str = "root";
     /// Per generation; each has [`super::SLOTS`] slots.
-    pub const GENERATION: [&str; 12] = [
+    pub const GENERATION: [&str; 13] = [
         "ports",
         "stations",
         "addresses",
@@ -302,17 +320,22 @@ pub mod maps {
         "verdicts",
         "rules",
         "rule_counters",
+        DOCUMENT,
     ];
     /// Per port.
     pub const FLOWS: &str = "flows";
     pub const PORT_COUNTERS: &str = "port_counters";
+    /// The text that the generation was compiled from, in chunks of [`super::DOCUMENT_CHUNK`] bytes.
     pub const DOCUMENT: &str = "document";
     pub const EVENTS: &str = "events";
     pub const EVENT_BUDGET: &str = "event_budget";
+    /// Frames at interfaces that are no ports of the running policy; laid out like `port_counters`.
+    pub const STRAY_COUNTERS: &str = "stray_counters";
+    pub const ANSWER: &str = "answer";
 }
 
 const _: () = {
-    assert!(size_of::<Root>() == 48);
+    assert!(size_of::<Root>() == 52);
     assert!(size_of::<PortEntry>() == 28 + NAME_LEN);
     assert!(size_of::<StationKey>() == 8);
     assert!(size_of::<AddressKey>() == 20);

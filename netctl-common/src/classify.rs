@@ -38,3 +38,103 @@ pub const SERVICE_ROWS: u32 = 7;
 pub const SERVICE_ROWS_WITH_SOURCE: u32 = 10;
 /// Elements of a row.
 pub const SERVICE_ROW_LEN: usize = 65536;
+
+use crate::abi::{ChainEntry, EMPTY_CHAIN, NO_RULE, PairKey, Root, VerdictKey};
+use crate::decide::Tables;
+use crate::frame::{Tuple, number};
+use crate::verdict::Reason;
+
+/// What a flow asks for, as the numbers of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    pub row: ServiceRow,
+    pub index: u16,
+    /// Row and index of the source port, where the protocol has one.
+    pub source: Option<(ServiceRow, u16)>,
+}
+
+impl Service {
+    /// Of the first packet of a flow.
+    #[inline(always)]
+    pub const fn of(tuple: &Tuple) -> Self {
+        let (row, source) = match tuple.protocol {
+            number::TCP => (ServiceRow::Tcp, Some(ServiceRow::TcpSource)),
+            number::UDP => (ServiceRow::Udp, Some(ServiceRow::UdpSource)),
+            number::SCTP => (ServiceRow::Sctp, Some(ServiceRow::SctpSource)),
+            number::ICMP => (ServiceRow::Icmp, None),
+            number::ICMP6 => (ServiceRow::Icmp6, None),
+            _ => (ServiceRow::Protocol, None),
+        };
+        let source = match source {
+            Some(row) => Some((row, tuple.source_port)),
+            None => None,
+        };
+        let index = match row {
+            ServiceRow::Protocol => tuple.protocol as u16,
+            _ => tuple.destination_port,
+        };
+        Self { row, index, source }
+    }
+
+    /// Of a frame without IP.
+    #[inline(always)]
+    pub const fn ethertype(ethertype: u16) -> Self {
+        Self { row: ServiceRow::Ethertype, index: ethertype, source: None }
+    }
+
+    #[inline(always)]
+    const fn is_ip(&self) -> bool {
+        !matches!(self.row, ServiceRow::Ethertype)
+    }
+}
+
+/// Index of the first rule that matches, or [`NO_RULE`]. An error is a table that is not there.
+#[inline(always)]
+pub fn first_match<T: Tables>(
+    tables: &T,
+    root: &Root,
+    source: u32,
+    destination: u32,
+    service: Service,
+) -> Result<u32, Reason> {
+    let slot = root.slot;
+    let class = service_class(tables, root, service)?;
+    let by_destination = tables.destination_chain(slot, destination).ok_or(Reason::Internal)?;
+    let mut first = in_chain(tables, slot, by_destination, class, service)?;
+    let by_source = tables.source_chain(slot, source).ok_or(Reason::Internal)?;
+    first = first.min(in_chain(tables, slot, by_source, class, service)?);
+    let by_pair = tables.pair_chain(slot, &PairKey { source, destination })?.unwrap_or(ChainEntry::EMPTY);
+    Ok(first.min(in_chain(tables, slot, by_pair, class, service)?))
+}
+
+#[inline(always)]
+fn service_class<T: Tables>(tables: &T, root: &Root, service: Service) -> Result<u32, Reason> {
+    let slot = root.slot;
+    let class = tables.service(slot, service.row, service.index).ok_or(Reason::Internal)?;
+    if root.source_services <= 1 {
+        return Ok(u32::from(class));
+    }
+    let source = match service.source {
+        Some((row, port)) => tables.service(slot, row, port).ok_or(Reason::Internal)?,
+        None => 0,
+    };
+    let pair = u32::from(class) * root.source_services + u32::from(source);
+    tables.service_pair(slot, pair).ok_or(Reason::Internal)
+}
+
+/// Rules that take any service take any IP packet; a frame without IP needs a rule that names its ethertype.
+#[inline(always)]
+fn in_chain<T: Tables>(
+    tables: &T,
+    slot: u32,
+    chain: ChainEntry,
+    class: u32,
+    service: Service,
+) -> Result<u32, Reason> {
+    let otherwise = if service.is_ip() { chain.otherwise } else { NO_RULE };
+    if chain.chain == EMPTY_CHAIN {
+        return Ok(otherwise);
+    }
+    let exact = tables.verdict(slot, &VerdictKey { chain: chain.chain, service: class })?;
+    Ok(exact.unwrap_or(NO_RULE).min(otherwise))
+}

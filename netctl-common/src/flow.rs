@@ -1,1 +1,213 @@
-//! (being written)
+//! State of one connection at one port, as pure functions on its table entry.
+//!
+//! A flow is found by the same key in both directions; `local` is the guest's end. TCP is tracked by the flags
+//! seen, without sequence numbers. An entry whose time has run out is as good as none.
+
+use crate::abi::{Counter, FlowEntry, FlowKey};
+use crate::frame::{Packet, Tuple, is_echo, number, tcp};
+use crate::verdict::{Action, Direction};
+
+/// Bits of [`FlowEntry::seen`]. "Opener" is the side that sent the first frame.
+pub mod seen {
+    /// A frame from the side that did not open the flow.
+    pub const REPLY: u8 = 1;
+    pub const OPENER_FIN: u8 = 2;
+    pub const REPLY_FIN: u8 = 4;
+    pub const RST: u8 = 8;
+    /// Taken up in the middle: the opening was not seen.
+    pub const PICKED_UP: u8 = 16;
+}
+
+/// Which ICMP exchange a key stands for; [`Role::None`] for all other protocols.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    None = 0,
+    /// `local_port` is the identifier of an echo that the guest asked.
+    GuestAsks = 1,
+    /// `local_port` is the identifier of an echo that the other side asked.
+    PeerAsks = 2,
+    /// `local_port` is type * 256 + code of a message without an answer.
+    GuestTells = 3,
+    PeerTells = 4,
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+/// How long a flow may be silent, in nanoseconds. TCP: RFC 5382 asks for at least 2 h 4 min when established.
+#[inline(always)]
+pub const fn timeout(protocol: u8, flags: u8) -> u64 {
+    let answered = flags & (seen::REPLY | seen::PICKED_UP) != 0;
+    let both_fins = seen::OPENER_FIN | seen::REPLY_FIN;
+    SECOND
+        * match protocol {
+            number::TCP if flags & seen::RST != 0 => 10,
+            number::TCP if flags & both_fins == both_fins => 30,
+            number::TCP if flags & both_fins != 0 => 300,
+            number::TCP if answered => 6 * 3600,
+            number::TCP => 60,
+            number::UDP | number::SCTP if answered => 180,
+            number::ICMP | number::ICMP6 => 30,
+            _ if answered => 180,
+            _ => 30,
+        }
+}
+
+/// Seen by people: the words of `netctl flows`.
+pub const fn state_name(protocol: u8, flags: u8) -> &'static str {
+    let answered = flags & (seen::REPLY | seen::PICKED_UP) != 0;
+    let both_fins = seen::OPENER_FIN | seen::REPLY_FIN;
+    match protocol {
+        number::TCP if flags & seen::RST != 0 => "reset",
+        number::TCP if flags & both_fins == both_fins => "closed",
+        number::TCP if flags & both_fins != 0 => "closing",
+        number::TCP if answered => "established",
+        number::TCP => "opening",
+        _ if answered => "answered",
+        _ => "unanswered",
+    }
+}
+
+impl FlowKey {
+    /// The key of a packet that travels in `direction` at the port.
+    #[inline(always)]
+    pub fn of(tuple: &Tuple, direction: Direction) -> Self {
+        let from_guest = matches!(direction, Direction::FromGuest);
+        let (local, remote) =
+            if from_guest { (tuple.source, tuple.destination) } else { (tuple.destination, tuple.source) };
+        let mut key = Self {
+            local,
+            remote,
+            local_port: 0,
+            remote_port: 0,
+            protocol: tuple.protocol,
+            role: Role::None as u8,
+            reserved: [0; 2],
+        };
+        match tuple.protocol {
+            number::TCP | number::UDP | number::SCTP => {
+                key.local_port = if from_guest { tuple.source_port } else { tuple.destination_port };
+                key.remote_port = if from_guest { tuple.destination_port } else { tuple.source_port };
+            }
+            number::ICMP | number::ICMP6 => {
+                let icmp_type = (tuple.destination_port >> 8) as u8;
+                let asks = matches!(icmp_type, number::ICMP_ECHO_REQUEST | number::ICMP6_ECHO_REQUEST);
+                if is_echo(tuple.protocol, icmp_type) {
+                    key.local_port = tuple.source_port;
+                    key.role = if asks == from_guest { Role::GuestAsks } else { Role::PeerAsks } as u8;
+                } else {
+                    key.local_port = tuple.destination_port;
+                    key.role = if from_guest { Role::GuestTells } else { Role::PeerTells } as u8;
+                }
+            }
+            _ => {}
+        }
+        key
+    }
+
+    /// The first packet of the flow, when `opener` opened it: what a later policy judges again.
+    #[inline(always)]
+    pub fn opening(&self, opener: Direction) -> Tuple {
+        let from_guest = matches!(opener, Direction::FromGuest);
+        let (source, destination) = if from_guest { (self.local, self.remote) } else { (self.remote, self.local) };
+        let echo_request = match self.protocol {
+            number::ICMP => number::ICMP_ECHO_REQUEST,
+            _ => number::ICMP6_ECHO_REQUEST,
+        };
+        let (source_port, destination_port) = if self.role == Role::None as u8 {
+            if from_guest { (self.local_port, self.remote_port) } else { (self.remote_port, self.local_port) }
+        } else if self.role <= Role::PeerAsks as u8 {
+            (self.local_port, (echo_request as u16) << 8)
+        } else {
+            (0, self.local_port)
+        };
+        Tuple { source, destination, protocol: self.protocol, source_port, destination_port }
+    }
+}
+
+/// What a TCP segment without a flow, or in a flow that is over, may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Opens a flow, if the policy allows it.
+    New,
+    /// Middle of a connection: takes it up, if the policy would let this side open it.
+    PickUp,
+    /// Neither.
+    Stray,
+}
+
+/// Which of them a packet is. Everything but TCP opens.
+#[inline(always)]
+pub const fn opening(packet: &Packet) -> Opening {
+    if packet.tuple.protocol != number::TCP {
+        return match packet.tuple.protocol {
+            // An echo reply answers; it opens nothing.
+            number::ICMP if packet.icmp_type() == number::ICMP_ECHO_REPLY => Opening::Stray,
+            number::ICMP6 if packet.icmp_type() == number::ICMP6_ECHO_REPLY => Opening::Stray,
+            _ => Opening::New,
+        };
+    }
+    match packet.tcp_flags & (tcp::SYN | tcp::ACK | tcp::RST) {
+        tcp::SYN => Opening::New,
+        tcp::ACK => Opening::PickUp,
+        _ => Opening::Stray,
+    }
+}
+
+impl FlowEntry {
+    /// A flow that `packet` opens.
+    #[inline(always)]
+    pub const fn open(direction: Direction, generation: u32, rule: u32, now: u64) -> Self {
+        Self {
+            last_seen: now,
+            created: now,
+            counters: [Counter { packets: 0, bytes: 0 }; 2],
+            generation,
+            rule,
+            seen: 0,
+            opener: direction as u8,
+            action: Action::Allow as u8,
+            reserved: [0; 5],
+        }
+    }
+
+    /// Whether the entry still stands for a connection.
+    #[inline(always)]
+    pub const fn is_live(&self, protocol: u8, now: u64) -> bool {
+        now.saturating_sub(self.last_seen) < timeout(protocol, self.seen)
+    }
+
+    /// Whether `packet` is a new beginning rather than part of this flow: a SYN where the connection is over,
+    /// or a SYN of the side that did not open it.
+    #[inline(always)]
+    pub const fn is_reopened_by(&self, packet: &Packet, direction: Direction) -> bool {
+        let both_fins = seen::OPENER_FIN | seen::REPLY_FIN;
+        let over = self.seen & seen::RST != 0 || self.seen & both_fins == both_fins;
+        packet.tuple.protocol == number::TCP
+            && packet.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN
+            && (over || self.opener != direction as u8)
+    }
+
+    /// Takes note of a frame of the flow.
+    #[inline(always)]
+    pub const fn note(&mut self, packet: &Packet, direction: Direction, now: u64) {
+        let replies = self.opener != direction as u8;
+        let mut flags = if replies { seen::REPLY } else { 0 };
+        if packet.tuple.protocol == number::TCP {
+            if packet.tcp_flags & tcp::FIN != 0 {
+                flags |= if replies { seen::REPLY_FIN } else { seen::OPENER_FIN };
+            }
+            if packet.tcp_flags & tcp::RST != 0 {
+                flags |= seen::RST;
+            }
+        }
+        if self.seen | flags != self.seen {
+            self.seen |= flags;
+        }
+        self.last_seen = now;
+        // Not atomic: two queues of one guest may lose a count, never a state.
+        let counter = if matches!(direction, Direction::FromGuest) { &mut self.counters[0] } else { &mut self.counters[1] };
+        counter.packets += 1;
+        counter.bytes += packet.length as u64;
+    }
+}

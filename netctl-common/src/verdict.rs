@@ -129,8 +129,8 @@ reasons! {
     SpoofedNeighbor = "spoofed-neighbor",
     /// A router advertisement or redirect from a guest.
     RogueRouter = "rogue-router",
-    /// A source address that no one can have: multicast, broadcast or loopback.
-    MartianSource = "martian-source",
+    /// An address that no frame on a wire has: loopback, a group as source, IPv4-mapped IPv6 (RFC 6890).
+    MartianAddress = "martian-address",
     /// Unicast for another MAC or IP address than the port's.
     WrongDestination = "wrong-destination",
     /// IPv4 options other than router alert.

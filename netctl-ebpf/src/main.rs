@@ -1,1 +1,54 @@
+//! Entry points of the kernel side: one program for each direction of a port. No policy in here; what
+//! is decided is in `netctl_common::decide`.
 
+#![no_std]
+#![no_main]
+
+mod forward;
+mod maps;
+mod packet;
+mod record;
+
+use aya_ebpf::bindings::TC_ACT_SHOT;
+use aya_ebpf::macros::classifier;
+use aya_ebpf::programs::TcContext;
+use netctl_common::decide::{Facts, decide};
+use netctl_common::verdict::Direction;
+
+use crate::maps::KernelTables;
+use crate::packet::Skb;
+
+/// tap: TC ingress. macvtap: TC egress.
+#[classifier]
+pub(crate) fn from_guest(ctx: TcContext) -> i32 {
+    run(&ctx, Direction::FromGuest)
+}
+
+/// tap: TC egress. macvtap: TC ingress.
+#[classifier]
+pub(crate) fn to_guest(ctx: TcContext) -> i32 {
+    run(&ctx, Direction::ToGuest)
+}
+
+#[inline(always)]
+fn run(ctx: &TcContext, direction: Direction) -> i32 {
+    let skb = Skb::new(ctx);
+    let Some(facts) = maps::facts() else { return TC_ACT_SHOT };
+    *facts = Facts::default();
+    let verdict = decide(direction, skb.ifindex(), &skb, &KernelTables, facts);
+    if maps::answers() {
+        return record::answer(verdict, facts);
+    }
+    record::record(direction, skb.ifindex(), verdict, facts);
+    forward::act(verdict, facts)
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 4] = *b"GPL\0";

@@ -1,0 +1,214 @@
+//! Every map, and [`Tables`] on them. The only `unsafe` on maps.
+//!
+//! Tables of a generation are inner maps of two-slot outer maps; a `None` of an outer map is a table that is
+//! missing, which denies. Inner maps of another size than the template need `BPF_F_INNER_MAP` on both sides.
+
+use aya_ebpf::Global;
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::btf_maps::lpm_trie::Key;
+use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
+use aya_ebpf::macros::btf_map;
+use netctl_common::abi::{
+    AddressEntry, AddressKey, Answer, ChainEntry, Counter, DOCUMENT_CHUNK, Event, EventBudget, FlowEntry, FlowKey,
+    MAX_PORTS, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, Root, RuleEntry, SLOTS, StationEntry, StationKey,
+    VerdictKey,
+};
+use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
+use netctl_common::decide::{Facts, Tables};
+use netctl_common::verdict::Reason;
+
+/// `BPF_F_INNER_MAP`: the inner array may have another size than the template.
+const INNER: usize = 0x1000;
+const SPARSE: usize = BPF_F_NO_PREALLOC as usize;
+const SLOTS_LEN: usize = SLOTS as usize;
+const PORTS_LEN: usize = MAX_PORTS as usize;
+/// Bytes.
+const EVENTS_LEN: usize = 1 << 20;
+
+macro_rules! maps {
+    ($($(#[$doc:meta])* $symbol:ident = $name:literal: $type:ty,)+) => {
+        $($(#[$doc])* #[btf_map(name = $name)] pub(crate) static $symbol: $type = <$type>::new();)+
+    };
+}
+
+type Generation<T> = ArrayOfMaps<T, SLOTS_LEN>;
+
+maps! {
+    ROOT = "root": ArrayOfMaps<Array<Root, 1, INNER>, 1>,
+    PORTS = "ports": Generation<HashMap<u32, PortEntry, 1, SPARSE>>,
+    STATIONS = "stations": Generation<HashMap<StationKey, StationEntry, 1, SPARSE>>,
+    ADDRESSES = "addresses": Generation<HashMap<AddressKey, AddressEntry, 1, SPARSE>>,
+    PREFIXES = "prefixes": Generation<LpmTrie<PrefixKey, AddressEntry, 1>>,
+    SERVICES = "services": Generation<Array<[u16; SERVICE_ROW_LEN], 1, INNER>>,
+    SERVICE_PAIRS = "service_pairs": Generation<Array<u32, 1, INNER>>,
+    SOURCE_CHAINS = "source_chains": Generation<Array<ChainEntry, 1, INNER>>,
+    DESTINATION_CHAINS = "dest_chains": Generation<Array<ChainEntry, 1, INNER>>,
+    PAIR_CHAINS = "pair_chains": Generation<HashMap<PairKey, ChainEntry, 1, SPARSE>>,
+    VERDICTS = "verdicts": Generation<HashMap<VerdictKey, u32, 1, SPARSE>>,
+    RULES = "rules": Generation<Array<RuleEntry, 1, INNER>>,
+    RULE_COUNTERS = "rule_counters": Generation<Array<Counter, 1, INNER>>,
+    DOCUMENT = "document": Generation<Array<[u8; DOCUMENT_CHUNK], 1, INNER>>,
+    FLOWS = "flows": ArrayOfMaps<LruHashMap<FlowKey, FlowEntry, 64>, PORTS_LEN>,
+    PORT_COUNTERS_OF = "port_counters": ArrayOfMaps<PerCpuArray<Counter, PORT_COUNTERS_LEN>, PORTS_LEN>,
+    STRAY_COUNTERS = "stray_counters": PerCpuArray<Counter, PORT_COUNTERS_LEN>,
+    EVENTS = "events": RingBuf<Event, EVENTS_LEN>,
+    EVENT_BUDGET = "event_budget": PerCpuArray<EventBudget, PORTS_LEN>,
+    ANSWER = "answer": Array<Answer, 1>,
+    FACTS = "facts": PerCpuArray<Facts, 1>,
+}
+
+const PORT_COUNTERS_LEN: usize = PORT_COUNTERS as usize;
+
+/// Set by the loader: this is `explain`'s twin, which answers into a map and leaves no other trace.
+#[unsafe(no_mangle)]
+static ANSWERS: Global<u8> = Global::new(0);
+
+#[inline(always)]
+pub(crate) fn answers() -> bool {
+    ANSWERS.load() != 0
+}
+
+/// The maps as the decision sees them.
+pub(crate) struct KernelTables;
+
+/// A flow in its table. Other CPUs may write to it at the same time; see [`FlowEntry`].
+pub(crate) struct FlowRef(*mut FlowEntry);
+
+impl core::ops::Deref for FlowRef {
+    type Target = FlowEntry;
+    #[inline(always)]
+    fn deref(&self) -> &FlowEntry {
+        // SAFETY: the pointer came from a look-up in this program run, during which the kernel keeps the element.
+        unsafe { &*self.0 }
+    }
+}
+
+impl core::ops::DerefMut for FlowRef {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut FlowEntry {
+        // SAFETY: as in `deref`; torn values cannot arise, all fields are words or smaller.
+        unsafe { &mut *self.0 }
+    }
+}
+
+/// Looks `key` up in a hash or trie of the generation. `Err` where the table itself is missing.
+macro_rules! look_up {
+    ($outer:ident, $slot:expr, $key:expr) => {{
+        let table = $outer.get($slot).ok_or(Reason::Internal)?;
+        table.get_ptr($key)
+    }};
+}
+
+impl Tables for KernelTables {
+    type Flow<'a> = FlowRef;
+
+    #[inline(always)]
+    fn root(&self) -> Option<&Root> {
+        ROOT.get_value(0, &0)
+    }
+
+    #[inline(always)]
+    fn port(&self, slot: u32, ifindex: u32) -> Option<&PortEntry> {
+        // SAFETY: elements are written before they are reachable and freed after a grace period.
+        unsafe { PORTS.get(slot)?.get(&ifindex) }
+    }
+
+    #[inline(always)]
+    fn station(&self, slot: u32, key: &StationKey) -> Option<&StationEntry> {
+        // SAFETY: as in `port`.
+        unsafe { STATIONS.get(slot)?.get(key) }
+    }
+
+    #[inline(always)]
+    fn address(&self, slot: u32, key: &AddressKey) -> Result<Option<&AddressEntry>, Reason> {
+        // SAFETY: as in `port`.
+        Ok(look_up!(ADDRESSES, slot, key).map(|entry| unsafe { &*entry }))
+    }
+
+    #[inline(always)]
+    fn prefix(&self, slot: u32, key: &PrefixKey) -> Result<Option<&AddressEntry>, Reason> {
+        let table = PREFIXES.get(slot).ok_or(Reason::Internal)?;
+        Ok(table.get(&Key::new(8 * size_of::<PrefixKey>() as u32, *key)))
+    }
+
+    #[inline(always)]
+    fn service(&self, slot: u32, row: ServiceRow, index: u16) -> Option<u16> {
+        Some(SERVICES.get_value(slot, &(row as u32))?[usize::from(index)])
+    }
+
+    #[inline(always)]
+    fn service_pair(&self, slot: u32, index: u32) -> Option<u32> {
+        SERVICE_PAIRS.get_value(slot, &index).copied()
+    }
+
+    #[inline(always)]
+    fn source_chain(&self, slot: u32, class: u32) -> Option<ChainEntry> {
+        SOURCE_CHAINS.get_value(slot, &class).copied()
+    }
+
+    #[inline(always)]
+    fn destination_chain(&self, slot: u32, class: u32) -> Option<ChainEntry> {
+        DESTINATION_CHAINS.get_value(slot, &class).copied()
+    }
+
+    #[inline(always)]
+    fn pair_chain(&self, slot: u32, key: &PairKey) -> Result<Option<ChainEntry>, Reason> {
+        // SAFETY: as in `port`.
+        Ok(look_up!(PAIR_CHAINS, slot, key).map(|entry| unsafe { *entry }))
+    }
+
+    #[inline(always)]
+    fn verdict(&self, slot: u32, key: &VerdictKey) -> Result<Option<u32>, Reason> {
+        // SAFETY: as in `port`.
+        Ok(look_up!(VERDICTS, slot, key).map(|rule| unsafe { *rule }))
+    }
+
+    #[inline(always)]
+    fn rule(&self, slot: u32, index: u32) -> Option<&RuleEntry> {
+        RULES.get_value(slot, &index)
+    }
+
+    #[inline(always)]
+    fn flow(&self, port: u32, key: &FlowKey) -> Result<Option<FlowRef>, Reason> {
+        let table = FLOWS.get(port).ok_or(Reason::Internal)?;
+        Ok(table.get_ptr_mut(key).map(FlowRef))
+    }
+
+    #[inline(always)]
+    fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool {
+        FLOWS.get(port).is_some_and(|table| table.insert(key, entry, 0).is_ok())
+    }
+
+    #[inline(always)]
+    fn now(&self) -> u64 {
+        // SAFETY: the helper has no arguments. Coarse: a tick is far below any timeout, and it costs a load.
+        unsafe { bpf_ktime_get_coarse_ns() }
+    }
+
+    #[inline(always)]
+    fn writes(&self) -> bool {
+        !answers()
+    }
+}
+
+/// This CPU's room for what is found out about one frame. A program is not interrupted by another frame's
+/// (softirqs do not nest), and the next hook of the same frame starts anew.
+#[inline(always)]
+pub(crate) fn facts() -> Option<&'static mut Facts> {
+    // SAFETY: per CPU, and only one program of netctl runs on a CPU at a time.
+    FACTS.get_ptr_mut(0).map(|facts| unsafe { &mut *facts })
+}
+
+/// This CPU's counter of a reason at a port, or of an interface that is none.
+#[inline(always)]
+pub(crate) fn port_counter(port: u32, index: u32) -> Option<*mut Counter> {
+    PORT_COUNTERS_OF.get_value_ptr_mut(port, &index).or_else(|| STRAY_COUNTERS.get_ptr_mut(index))
+}
+
+/// This CPU's counter of a rule. Each CPU has a row of its own.
+#[inline(always)]
+pub(crate) fn rule_counter(slot: u32, rule: u32, cpu: u32) -> Option<*mut Counter> {
+    let root = ROOT.get_value(0, &0)?;
+    RULE_COUNTERS.get_value_ptr_mut(slot, &(cpu * root.rules + rule))
+}

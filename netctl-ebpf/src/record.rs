@@ -1,0 +1,108 @@
+//! What a verdict leaves behind: counters on every frame, an event on denials and where a rule asks for it.
+
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use netctl_common::abi::{Answer, Counter, Event, NO_PORT, NO_RULE, event_flags};
+use netctl_common::decide::Facts;
+use netctl_common::frame::{Layer, Packet};
+use netctl_common::limit;
+use netctl_common::verdict::{Direction, REASONS, Verdict};
+
+use crate::maps::{self, ANSWER, EVENTS, EVENT_BUDGET};
+
+/// Events per second and CPU that one port may send in the long run, and at once.
+const EVENT_RATE: u64 = 200;
+const EVENT_BURST: u64 = 400;
+
+#[inline(always)]
+pub(crate) fn record(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
+    let index = direction as u32 * REASONS as u32 + verdict.reason as u32;
+    count(maps::port_counter(facts.port, index), facts.packet.length);
+    if verdict.rule != NO_RULE {
+        // SAFETY: the helper has no arguments.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        count(maps::rule_counter(facts.slot, verdict.rule, cpu), facts.packet.length);
+    }
+    if !verdict.allows() || facts.log {
+        report(direction, ifindex, verdict, facts);
+    }
+}
+
+#[inline(always)]
+fn count(counter: Option<*mut Counter>, length: u32) {
+    if let Some(counter) = counter {
+        // SAFETY: the element is this CPU's own, and no other program runs on it meanwhile.
+        unsafe {
+            (*counter).packets += 1;
+            (*counter).bytes += u64::from(length);
+        }
+    }
+}
+
+/// Out of line: rare, and it must not cost the frames that pass.
+#[inline(never)]
+fn report(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
+    // SAFETY: the helper has no arguments.
+    let now = unsafe { bpf_ktime_get_ns() };
+    let slot = if facts.port == NO_PORT { 0 } else { facts.port };
+    let Some(budget) = EVENT_BUDGET.get_ptr_mut(slot) else { return };
+    // SAFETY: per CPU, as in `count`.
+    let budget = unsafe { &mut *budget };
+    let (tokens, refilled, may_pass) = limit::take(budget.tokens, budget.refilled, now, EVENT_RATE, EVENT_BURST);
+    budget.tokens = tokens;
+    budget.refilled = refilled;
+    if !may_pass {
+        budget.suppressed += 1;
+        return;
+    }
+    let Some(mut entry) = EVENTS.reserve(0) else {
+        budget.overflowed += 1;
+        return;
+    };
+    entry.write(event(direction, ifindex, verdict, facts, now));
+    entry.submit(0);
+}
+
+#[inline(always)]
+fn event(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts, time: u64) -> Event {
+    let Packet { tuple, .. } = &facts.packet;
+    let has_addresses = !matches!(facts.packet.layer, Layer::Other);
+    Event {
+        time,
+        ifindex,
+        port: facts.port,
+        generation: facts.generation,
+        rule: verdict.rule,
+        length: facts.packet.length,
+        source_port: tuple.source_port,
+        destination_port: tuple.destination_port,
+        source: tuple.source,
+        destination: tuple.destination,
+        source_mac: facts.packet.source_mac,
+        destination_mac: facts.packet.destination_mac,
+        ethertype: facts.packet.ethertype,
+        protocol: tuple.protocol,
+        direction: direction as u8,
+        action: verdict.action as u8,
+        reason: verdict.reason as u8,
+        flags: if has_addresses { event_flags::ADDRESSES } else { 0 },
+        reserved: [0; 5],
+    }
+}
+
+/// The twin's only trace.
+#[inline(always)]
+pub(crate) fn answer(verdict: Verdict, facts: &Facts) -> i32 {
+    let answer = Answer {
+        answered: 1,
+        action: verdict.action as u32,
+        reason: verdict.reason as u32,
+        rule: verdict.rule,
+        generation: facts.generation,
+        redirect: facts.redirect,
+    };
+    match ANSWER.set(0, answer, 0) {
+        Ok(()) => 0,
+        Err(_) => aya_ebpf::bindings::TC_ACT_SHOT,
+    }
+}

@@ -1,0 +1,50 @@
+//! What can go wrong between netctl and the kernel's BPF side.
+
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    #[error("no permission for bpf(2); run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN")]
+    Permission,
+    #[error("{path} is no BPF file system; mount one with `mount -t bpf bpf {path}`", path = .0.display())]
+    NoBpffs(PathBuf),
+    #[error(
+        "{path} holds the programs of another network namespace; each namespace needs a BPF file system of its own",
+        path = .0.display()
+    )]
+    OtherNamespace(PathBuf),
+    #[error("cannot create {path} on the BPF file system", path = path.display())]
+    PinDirectory { path: PathBuf, source: io::Error },
+    #[error("the kernel refused the BPF object; netctl needs Linux 6.1 or newer with CONFIG_BPF_SYSCALL and BTF")]
+    Load(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the kernel's verifier refused the program `{program}`; please report it with the text below")]
+    Verifier { program: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot attach `{program}` to interface {interface}")]
+    Attach { program: &'static str, interface: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot pin the link of interface {interface} at {path}", path = path.display())]
+    PinLink { interface: String, path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("map `{map}`: {operation} failed")]
+    Map { map: String, operation: &'static str, source: io::Error },
+    #[error("map `{map}` on the BPF file system has another layout; remove {path} with `netctl down`", path = path.display())]
+    Layout { map: String, path: PathBuf },
+    #[error("netctl is not running here: nothing is pinned under {path}; `netctl apply FILE` starts it", path = .0.display())]
+    NotRunning(PathBuf),
+    #[error("another netctl is changing this host; it holds the lock of {path}", path = .0.display())]
+    Locked(PathBuf),
+    #[error("port `{port}` has no interface to put its programs on; this is a defect of netctl")]
+    NoInterface { port: String },
+    #[error("the kernel would not run the program on this packet")]
+    TestRun(#[source] io::Error),
+    #[error("remove {path}", path = path.display())]
+    Remove { path: PathBuf, source: io::Error },
+}
+
+impl KernelError {
+    pub(super) fn map(map: &str, operation: &'static str, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            return Self::Permission;
+        }
+        Self::Map { map: map.to_owned(), operation, source }
+    }
+}

@@ -1,0 +1,81 @@
+//! Where things are pinned: `BPFFS/netctl/v<ABI_VERSION>/{maps,programs,links}`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use netctl_common::abi::ABI_VERSION;
+
+use super::{KernelError, sys};
+
+/// The usual mount point.
+pub const BPFFS: &str = "/sys/fs/bpf";
+
+/// `f_type` of the BPF file system (include/uapi/linux/magic.h).
+const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
+
+/// The directory of one host's state.
+#[derive(Clone, Debug)]
+pub struct Pins {
+    bpffs: PathBuf,
+}
+
+impl Pins {
+    /// `bpffs` must be a mounted BPF file system.
+    pub fn at(bpffs: &Path) -> Result<Self, KernelError> {
+        match sys::file_system_type(bpffs) {
+            Ok(BPF_FS_MAGIC) => Ok(Self { bpffs: bpffs.to_owned() }),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(KernelError::Permission),
+            _ => Err(KernelError::NoBpffs(bpffs.to_owned())),
+        }
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.bpffs.join("netctl")
+    }
+
+    pub fn version(&self) -> PathBuf {
+        self.root().join(format!("v{ABI_VERSION}"))
+    }
+
+    pub fn map(&self, name: &str) -> PathBuf {
+        self.version().join("maps").join(name)
+    }
+
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.version().join("programs").join(name)
+    }
+
+    /// The BPF file system takes no dots in names; a port's name may have some.
+    pub fn link(&self, port: &str, program: &str) -> PathBuf {
+        self.links().join(format!("{}+{program}", port.replace('.', "+_")))
+    }
+
+    pub fn links(&self) -> PathBuf {
+        self.version().join("links")
+    }
+
+    pub(super) fn create(&self) -> Result<(), KernelError> {
+        for folder in ["maps", "programs", "links"] {
+            let path = self.version().join(folder);
+            fs::create_dir_all(&path).map_err(|source| KernelError::PinDirectory { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// Unpins everything of this version: what is attached by a link is detached with it.
+    pub(super) fn remove(&self) -> Result<(), KernelError> {
+        let removed = |path: PathBuf, result: io::Result<()>| match result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(KernelError::Remove { path, source: error })
+            }
+            _ => Ok(()),
+        };
+        removed(self.version(), fs::remove_dir_all(self.version()))?;
+        match fs::remove_dir(self.root()) {
+            // Another version's pins are not ours to remove.
+            Err(error) if error.raw_os_error() == Some(libc::ENOTEMPTY) => Ok(()),
+            result => removed(self.root(), result),
+        }
+    }
+}

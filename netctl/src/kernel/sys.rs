@@ -1,0 +1,266 @@
+//! The bpf(2) commands that aya has no call for: batches, standalone inner maps of any type, raw look-ups.
+//! The only `unsafe` of this folder. Layouts: `union bpf_attr` in the kernel's include/uapi/linux/bpf.h.
+
+use std::ffi::CString;
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::Path;
+
+const MAP_CREATE: i32 = 0;
+const MAP_LOOKUP_ELEM: i32 = 1;
+const MAP_UPDATE_ELEM: i32 = 2;
+const MAP_DELETE_ELEM: i32 = 3;
+const MAP_GET_NEXT_KEY: i32 = 4;
+const OBJ_GET: i32 = 7;
+const MAP_GET_FD_BY_ID: i32 = 14;
+const OBJ_GET_INFO_BY_FD: i32 = 15;
+const MAP_LOOKUP_BATCH: i32 = 24;
+const MAP_UPDATE_BATCH: i32 = 26;
+
+/// Types of maps that netctl creates by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MapType {
+    Hash = 1,
+    Array = 2,
+    PerCpuArray = 6,
+    LruHash = 9,
+    LpmTrie = 11,
+}
+
+/// What defines a map.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MapShape {
+    pub kind: MapType,
+    pub key_size: u32,
+    pub value_size: u32,
+    pub max_entries: u32,
+    pub flags: u32,
+}
+
+/// What the kernel says about a map.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MapInfo {
+    pub kind: u32,
+    pub id: u32,
+    pub key_size: u32,
+    pub value_size: u32,
+    pub max_entries: u32,
+    pub flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct CreateAttr {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+    inner_map_fd: u32,
+    numa_node: u32,
+    name: [u8; 16],
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ElementAttr {
+    map_fd: u32,
+    pad: u32,
+    key: u64,
+    value_or_next: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct BatchAttr {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    elem_flags: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct PathAttr {
+    path: u64,
+    fd: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct IdAttr {
+    id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct InfoAttr {
+    fd: u32,
+    len: u32,
+    info: u64,
+}
+
+fn bpf<T>(command: i32, attr: &mut T) -> io::Result<i32> {
+    // SAFETY: `attr` is the part of `union bpf_attr` that the command reads, of exactly the size given; the
+    // addresses in it point to buffers that the callers below keep alive and sized as the map wants them.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<T>() as u32)
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
+}
+
+fn owned(fd: i32) -> OwnedFd {
+    // SAFETY: bpf(2) just returned this descriptor; nobody else has it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn address(bytes: &[u8]) -> u64 {
+    bytes.as_ptr() as u64
+}
+
+fn address_mut(bytes: &mut [u8]) -> u64 {
+    bytes.as_mut_ptr() as u64
+}
+
+fn number(fd: BorrowedFd<'_>) -> u32 {
+    fd.as_raw_fd() as u32
+}
+
+pub(super) fn create(name: &str, shape: &MapShape) -> io::Result<OwnedFd> {
+    let mut attr = CreateAttr {
+        kind: shape.kind as u32,
+        key_size: shape.key_size,
+        value_size: shape.value_size,
+        max_entries: shape.max_entries,
+        flags: shape.flags,
+        ..CreateAttr::default()
+    };
+    for (to, from) in attr.name.iter_mut().zip(name.bytes().take(15)) {
+        *to = from;
+    }
+    bpf(MAP_CREATE, &mut attr).map(owned)
+}
+
+pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = PathAttr { path: path.as_ptr() as u64, ..PathAttr::default() };
+    bpf(OBJ_GET, &mut attr).map(owned)
+}
+
+pub(super) fn open_id(id: u32) -> io::Result<OwnedFd> {
+    bpf(MAP_GET_FD_BY_ID, &mut IdAttr { id, ..IdAttr::default() }).map(owned)
+}
+
+pub(super) fn info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
+    let mut info = MapInfo::default();
+    let mut attr =
+        InfoAttr { fd: number(map), len: size_of::<MapInfo>() as u32, info: std::ptr::from_mut(&mut info) as u64 };
+    bpf(OBJ_GET_INFO_BY_FD, &mut attr)?;
+    Ok(info)
+}
+
+/// `flags`: `BPF_ANY` (0), `BPF_NOEXIST` (1), `BPF_EXIST` (2).
+pub(super) fn update(map: BorrowedFd<'_>, key: &[u8], value: &[u8], flags: u64) -> io::Result<()> {
+    let mut attr =
+        ElementAttr { map_fd: number(map), pad: 0, key: address(key), value_or_next: address(value), flags };
+    bpf(MAP_UPDATE_ELEM, &mut attr).map(drop)
+}
+
+/// `false` if there is no such element.
+pub(super) fn lookup(map: BorrowedFd<'_>, key: &[u8], value: &mut [u8]) -> io::Result<bool> {
+    let mut attr = ElementAttr {
+        map_fd: number(map),
+        key: address(key),
+        value_or_next: address_mut(value),
+        ..ElementAttr::default()
+    };
+    found(bpf(MAP_LOOKUP_ELEM, &mut attr))
+}
+
+/// `false` if there was no such element.
+pub(super) fn delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<bool> {
+    let mut attr = ElementAttr { map_fd: number(map), key: address(key), ..ElementAttr::default() };
+    found(bpf(MAP_DELETE_ELEM, &mut attr))
+}
+
+/// `false` behind the last key. `None` starts.
+pub(super) fn next_key(map: BorrowedFd<'_>, key: Option<&[u8]>, next: &mut [u8]) -> io::Result<bool> {
+    let mut attr = ElementAttr {
+        map_fd: number(map),
+        key: key.map_or(0, address),
+        value_or_next: address_mut(next),
+        ..ElementAttr::default()
+    };
+    found(bpf(MAP_GET_NEXT_KEY, &mut attr))
+}
+
+fn found(result: io::Result<i32>) -> io::Result<bool> {
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// `keys` and `values` hold `count` elements each.
+pub(super) fn update_batch(map: BorrowedFd<'_>, keys: &[u8], values: &[u8], count: u32) -> io::Result<()> {
+    let mut attr = BatchAttr {
+        keys: address(keys),
+        values: address(values),
+        count,
+        map_fd: number(map),
+        ..BatchAttr::default()
+    };
+    bpf(MAP_UPDATE_BATCH, &mut attr).map(drop)
+}
+
+/// Reads up to `count` elements behind the position `at` (`None` starts). Returns how many were read and whether
+/// there may be more. `position` is opaque: as large as a key and at least 4 bytes.
+pub(super) fn lookup_batch(
+    map: BorrowedFd<'_>,
+    at: Option<&[u8]>,
+    position: &mut [u8],
+    (keys, values): (&mut [u8], &mut [u8]),
+    count: u32,
+) -> io::Result<(u32, bool)> {
+    let mut attr = BatchAttr {
+        in_batch: at.map_or(0, address),
+        out_batch: address_mut(position),
+        keys: address_mut(keys),
+        values: address_mut(values),
+        count,
+        map_fd: number(map),
+        ..BatchAttr::default()
+    };
+    match bpf(MAP_LOOKUP_BATCH, &mut attr) {
+        Ok(_) => Ok((attr.count, true)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok((attr.count, false)),
+        Err(error) => Err(error),
+    }
+}
+
+/// `f_type` of the file system that holds `path`; see statfs(2).
+pub(super) fn file_system_type(path: &Path) -> io::Result<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut facts = std::mem::MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the path is a C string, and statfs(2) fills the whole structure when it returns 0.
+    let facts = unsafe {
+        if libc::statfs(path.as_ptr(), facts.as_mut_ptr()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        facts.assume_init()
+    };
+    Ok(facts.f_type as u64)
+}
