@@ -49,6 +49,8 @@ pub struct Root {
     pub document_len: u32,
     /// Rows of `rule_counters`: one for each CPU that can be, so that no two share a cache line.
     pub cpus: u32,
+    /// Inode of the network namespace whose interfaces the ports are.
+    pub namespace: u32,
     /// Who a frame without an IP address belongs to when its MAC address is no station's.
     pub world: Classes,
     /// A group MAC address other than broadcast.
@@ -306,9 +308,12 @@ pub struct Answer {
 pub mod maps {
     /// One slot that points at the running [`super::Root`].
     pub const ROOT: &str = "root";
+    pub const RULES: &str = "rules";
+    pub const RULE_COUNTERS: &str = "rule_counters";
+    pub const PORTS: &str = "ports";
     /// Per generation; each has [`super::SLOTS`] slots.
     pub const GENERATION: [&str; 13] = [
-        "ports",
+        PORTS,
         "stations",
         "addresses",
         "prefixes",
@@ -318,8 +323,8 @@ pub mod maps {
         "dest_chains",
         "pair_chains",
         "verdicts",
-        "rules",
-        "rule_counters",
+        RULES,
+        RULE_COUNTERS,
         DOCUMENT,
     ];
     /// Per port.
@@ -335,7 +340,7 @@ pub mod maps {
 }
 
 const _: () = {
-    assert!(size_of::<Root>() == 52);
+    assert!(size_of::<Root>() == 56);
     assert!(size_of::<PortEntry>() == 28 + NAME_LEN);
     assert!(size_of::<StationKey>() == 8);
     assert!(size_of::<AddressKey>() == 20);

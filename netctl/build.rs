@@ -1,0 +1,142 @@
+//! Builds the BPF side, `netctl-ebpf`, and puts its object into `OUT_DIR/netctl.bpf.o`.
+//!
+//! It calls a second cargo with a compiler that can build for BPF; where that is found is
+//! `xtask/src/toolchain.rs`. `NETCTL_BPF_OBJECT=FILE` takes a built object instead.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Output},
+};
+
+use toolchain::{Compiler, Core, TARGET, find_compiler, find_linker};
+
+#[path = "../xtask/src/toolchain.rs"]
+#[allow(dead_code, reason = "xtask asks it for more than the build does")]
+mod toolchain;
+
+/// Takes a built object instead of building one.
+const OBJECT_VARIABLE: &str = "NETCTL_BPF_OBJECT";
+
+/// What the object depends on, seen from the workspace's folder.
+const SOURCES: [&str; 8] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "netctl-ebpf/Cargo.toml",
+    "netctl-ebpf/src",
+    "netctl-common/Cargo.toml",
+    "netctl-common/src",
+    "netctl/build.rs",
+    "xtask/src/toolchain.rs",
+];
+
+/// The one crate of the BPF side that uses an unstable feature (inline assembly for BPF). No other may.
+const UNSTABLE_CRATE: &str = "aya_ebpf";
+
+fn main() -> ExitCode {
+    match object() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(errors) => {
+            for error in errors {
+                println!("cargo::error={error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn object() -> Result<(), Vec<String>> {
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    println!("cargo::rerun-if-env-changed={OBJECT_VARIABLE}");
+    let built = match env::var_os(OBJECT_VARIABLE) {
+        Some(file) => {
+            println!("cargo::rerun-if-changed={}", file.display());
+            PathBuf::from(file)
+        }
+        None => build(&out.join("bpf"))?,
+    };
+    let to = out.join("netctl.bpf.o");
+    fs::copy(&built, &to)
+        .map_err(|e| vec![format!("cannot copy {} to {}: {e}", built.display(), to.display())])?;
+    Ok(())
+}
+
+/// Builds the BPF side in `target_dir` and returns the object's file.
+fn build(target_dir: &Path) -> Result<PathBuf, Vec<String>> {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("..");
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
+    }
+    let (compiler, linker) = match (find_compiler(), find_linker()) {
+        (Ok(compiler), Ok(linker)) => (compiler, linker),
+        (compiler, linker) => {
+            let missing = [compiler.err(), linker.err()];
+            return Err(missing.into_iter().flatten().map(|missing| missing.to_string()).collect());
+        }
+    };
+    println!("cargo::rerun-if-changed={}", compiler.rustc.display());
+    println!("cargo::rerun-if-changed={}", linker.display());
+
+    let mut cargo = cargo(&compiler, &rustflags(&linker)?);
+    cargo.current_dir(&root).arg("--target-dir").arg(target_dir);
+    let output = cargo.output().map_err(|e| vec![format!("cannot run {}: {e}", compiler.cargo.display())])?;
+    report(&output, &compiler)?;
+    Ok(target_dir.join(TARGET).join("release/netctl"))
+}
+
+/// `cargo build` of the BPF side by `compiler`, without any trace of the cargo that runs this script.
+fn cargo(compiler: &Compiler, rustflags: &[String]) -> Command {
+    let mut cargo = Command::new(&compiler.cargo);
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(belongs_to_outer_cargo) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo.env("RUSTC", &compiler.rustc).env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\x1f"));
+    cargo.args(["build", "--quiet", "--locked", "--release", "--package", "netctl-ebpf", "--bin", "netctl"]);
+    cargo.args(["--target", TARGET]);
+    match compiler.core {
+        Core::Prebuilt => cargo.env("RUSTC_BOOTSTRAP", UNSTABLE_CRATE),
+        Core::Source => cargo.args(["-Z", "build-std=core"]),
+    };
+    cargo
+}
+
+/// Settings of the user that reach the network are kept, and the jobserver, so that two cargos share the cores.
+fn belongs_to_outer_cargo(name: &str) -> bool {
+    const KEPT: [&str; 6] =
+        ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_MAKEFLAGS"];
+    let of_cargo = name == "CARGO" || name.starts_with("CARGO_");
+    let of_rustc = name.starts_with("RUSTC") || name == "RUSTFLAGS" || name == "RUSTUP_TOOLCHAIN";
+    of_rustc || of_cargo && !KEPT.iter().any(|kept| name.starts_with(kept))
+}
+
+fn rustflags(linker: &Path) -> Result<Vec<String>, Vec<String>> {
+    // aya-ebpf reads the registers of this architecture in tracing programs.
+    let arch = variable("CARGO_CFG_TARGET_ARCH")?;
+    Ok(vec![
+        format!("--cfg=bpf_target_arch=\"{arch}\""),
+        // BTF of maps and functions is made from debug information.
+        "-Cdebuginfo=2".to_owned(),
+        format!("-Clinker={}", linker.display()),
+        "-Clink-arg=--btf".to_owned(),
+    ])
+}
+
+/// Shows what the compiler said: as warnings of this build, or in full where it failed.
+fn report(output: &Output, compiler: &Compiler) -> Result<(), Vec<String>> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        said.lines().for_each(|line| println!("cargo::warning={line}"));
+        return Ok(());
+    }
+    eprintln!("{said}");
+    Err(vec![format!(
+        "netctl-ebpf does not build with {}; what the compiler said is under stderr",
+        compiler.name
+    )])
+}
+
+fn variable(name: &str) -> Result<String, Vec<String>> {
+    env::var(name).map_err(|e| vec![format!("{name}, which cargo sets: {e}")])
+}

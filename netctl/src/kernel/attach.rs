@@ -1,0 +1,163 @@
+//! Puts the programs on an interface and takes them off: tcx links where the kernel has them (6.6), clsact before.
+//!
+//! Links are pinned, so that they outlive the process. A clsact filter belongs to the interface and stays by itself.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, qdisc_add_clsact};
+use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
+use netctl_common::abi::maps;
+use netctl_common::verdict::Direction;
+
+use super::load::{FLOW_TABLE, Kernel, PORT_COUNTER_TABLE, is_permission, program_name};
+use super::{KernelError, sys};
+
+/// Connections that one port can have at once; the least recently used makes room.
+pub const FLOWS_PER_PORT: u32 = 8192;
+
+/// Priority of the clsact filter: before what others may have put there.
+const PRIORITY: u16 = 1;
+
+/// A tap hands frames from the guest to the host's ingress; the other way is its egress.
+const fn tap_hook(direction: Direction) -> TcAttachType {
+    match direction {
+        Direction::FromGuest => TcAttachType::Ingress,
+        Direction::ToGuest => TcAttachType::Egress,
+    }
+}
+
+impl Kernel {
+    /// Makes the tables of a port and attaches both programs to its interface. What is there already stays.
+    ///
+    /// Until a generation names the interface, the programs deny everything there.
+    pub fn attach(&self, port: &str, id: u32, interface: &str) -> Result<(), KernelError> {
+        self.make_port_tables(id)?;
+        for direction in Direction::ALL {
+            self.attach_program(port, interface, direction)?;
+        }
+        Ok(())
+    }
+
+    /// Unpins a port's links and frees its tables. For interfaces that are gone, or about to be.
+    pub fn detach(&self, port: &str, id: u32) -> Result<(), KernelError> {
+        for direction in Direction::ALL {
+            let path = self.pins.link(port, program_name(direction));
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(KernelError::Remove { path, source });
+                }
+                _ => {}
+            }
+        }
+        let free = |name: &'static str| {
+            let map = self.map(name)?;
+            sys::delete(map.as_fd(), &id.to_ne_bytes())
+                .map(drop)
+                .map_err(|e| KernelError::map(name, "freeing a port's table", e))
+        };
+        std::thread::scope(|scope| {
+            let flows = scope.spawn(|| free(maps::FLOWS));
+            free(maps::PORT_COUNTERS)?;
+            joined(flows)
+        })
+    }
+
+    fn make_port_tables(&self, id: u32) -> Result<(), KernelError> {
+        std::thread::scope(|scope| {
+            let make = |name, shape| move || self.make_port_table(name, &shape, id);
+            let flows = scope.spawn(make(maps::FLOWS, FLOW_TABLE));
+            make(maps::PORT_COUNTERS, PORT_COUNTER_TABLE)()?;
+            joined(flows)
+        })
+    }
+
+    fn make_port_table(&self, name: &'static str, shape: &sys::MapShape, id: u32) -> Result<(), KernelError> {
+        let outer = self.map(name)?;
+        let fail = |operation| move |e| KernelError::map(name, operation, e);
+        let mut inner = [0; 4];
+        if sys::lookup(outer.as_fd(), &id.to_ne_bytes(), &mut inner).map_err(fail("looking up a port's table"))? {
+            return Ok(());
+        }
+        let table = sys::create(name, shape).map_err(fail("making a port's table"))?;
+        super::publish::set_inner(&outer, name, id, &table)
+    }
+
+    fn attach_program(&self, port: &str, interface: &str, direction: Direction) -> Result<(), KernelError> {
+        let name = program_name(direction);
+        let path = self.pins.link(port, name);
+        if path.exists() {
+            return Ok(());
+        }
+        let fail = |source: ProgramError| {
+            if is_permission(&source) {
+                return KernelError::Permission;
+            }
+            KernelError::Attach { program: name, interface: interface.to_owned(), source: Box::new(source) }
+        };
+        let mut program = SchedClassifier::from_pin(self.pins.program(name)).map_err(fail)?;
+        let tcx = TcAttachOptions::TcxOrder(LinkOrder::first());
+        let id = match program.attach_with_options(interface, tap_hook(direction), tcx) {
+            Ok(id) => id,
+            // Before 6.6, and where CONFIG_NET_XGRESS is off.
+            Err(error) if is_unsupported(&error) => {
+                return attach_clsact(program, interface, direction).map_err(fail);
+            }
+            Err(error) => return Err(fail(error)),
+        };
+        let link = program.take_link(id).map_err(fail)?;
+        pin(link, interface, path)
+    }
+}
+
+fn pin(link: SchedClassifierLink, interface: &str, path: std::path::PathBuf) -> Result<(), KernelError> {
+    let fail = |source: Box<dyn std::error::Error + Send + Sync>| KernelError::PinLink {
+        interface: interface.to_owned(),
+        path: path.clone(),
+        source,
+    };
+    let link = FdLink::try_from(link).map_err(|e| fail(Box::new(e)))?;
+    let _: PinnedLink = link.pin(&path).map_err(|e| fail(Box::new(e)))?;
+    Ok(())
+}
+
+fn attach_clsact(
+    mut program: SchedClassifier,
+    interface: &str,
+    direction: Direction,
+) -> Result<(), ProgramError> {
+    match qdisc_add_clsact(interface) {
+        Ok(()) => {}
+        Err(error) if has_errno(&error, libc::EEXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let options = TcAttachOptions::Netlink(NlOptions { priority: PRIORITY, ..NlOptions::default() });
+    let id = program.attach_with_options(interface, tap_hook(direction), options)?;
+    // The filter stays with the interface; only aya's wish to detach it on drop has to go.
+    std::mem::forget(program.take_link(id)?);
+    Ok(())
+}
+
+fn is_unsupported(error: &ProgramError) -> bool {
+    has_errno(error, libc::EINVAL)
+}
+
+fn has_errno(error: &(dyn std::error::Error + 'static), errno: i32) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return io.raw_os_error() == Some(errno);
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// Runs steps that each wait for the kernel's readers, so that they wait once.
+pub(super) fn joined<T>(
+    thread: std::thread::ScopedJoinHandle<'_, Result<T, KernelError>>,
+) -> Result<T, KernelError> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

@@ -1,0 +1,195 @@
+//! Loads the BPF object once, pins its maps and programs, and opens them again later.
+
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use aya::EbpfLoader;
+use aya::programs::SchedClassifier;
+use netctl_common::abi::{Counter, FlowEntry, FlowKey, MAX_PORTS, PORT_COUNTERS, SLOTS, maps};
+use netctl_common::verdict::Direction;
+
+use super::pins::Pins;
+use super::sys::{self, MapInfo};
+use super::{KernelError, bytes};
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netctl.bpf.o"));
+
+/// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
+const ARRAY_OF_MAPS: u32 = 12;
+
+/// The loaded programs and maps of this host. Cheap: everything is opened when it is needed.
+#[derive(Debug)]
+pub struct Kernel {
+    pub(super) pins: Pins,
+}
+
+/// The program's name in the object for a direction.
+pub(super) const fn program_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::FromGuest => "from_guest",
+        Direction::ToGuest => "to_guest",
+    }
+}
+
+/// Every map that outlives a process.
+pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
+    [maps::ROOT, maps::FLOWS, maps::PORT_COUNTERS, maps::EVENTS, maps::EVENT_BUDGET, maps::STRAY_COUNTERS]
+        .into_iter()
+        .chain(maps::GENERATION)
+}
+
+impl Kernel {
+    /// What is loaded already; [`KernelError::NotRunning`] if nothing is.
+    pub fn open(bpffs: &Path) -> Result<Self, KernelError> {
+        let pins = Pins::at(bpffs)?;
+        // Programs are pinned last.
+        for direction in Direction::ALL {
+            match fs::symlink_metadata(pins.program(program_name(direction))) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    return Err(KernelError::Permission);
+                }
+                Err(_) => return Err(KernelError::NotRunning(pins.version())),
+            }
+        }
+        let kernel = Self { pins };
+        kernel.check_layout()?;
+        Ok(kernel)
+    }
+
+    /// [`Self::open`], or loads and pins. What an interrupted call pinned is used.
+    pub fn open_or_load(bpffs: &Path) -> Result<Self, KernelError> {
+        match Self::open(bpffs) {
+            Err(KernelError::NotRunning(_)) => {}
+            other => return other,
+        }
+        let pins = Pins::at(bpffs)?;
+        pins.create()?;
+        let kernel = Self { pins };
+        kernel.load()?;
+        kernel.check_layout()?;
+        Ok(kernel)
+    }
+
+    fn load(&self) -> Result<(), KernelError> {
+        let mut object = self.loader(false).load(OBJECT).map_err(load_error)?;
+        for direction in Direction::ALL {
+            let name = program_name(direction);
+            let program = classifier(&mut object, name)?;
+            program.load().map_err(|source| verifier_error(name, source))?;
+            program.pin(self.pins.program(name)).or_else(already_pinned).map_err(load_error)?;
+        }
+        Ok(())
+    }
+
+    /// A loader that takes the pinned maps where they exist and pins them where they don't.
+    pub(super) fn loader(&self, answers: bool) -> EbpfLoader<'static> {
+        let mut loader = EbpfLoader::new();
+        for name in pinned_maps() {
+            loader.map_pin_path(name, self.pins.map(name));
+        }
+        if answers {
+            loader.override_global("ANSWERS", 1u8, true);
+        }
+        loader
+    }
+
+    pub(super) fn map(&self, name: &str) -> Result<OwnedFd, KernelError> {
+        sys::open_pin(&self.pins.map(name)).map_err(|e| KernelError::map(name, "opening its pin", e))
+    }
+
+    /// aya takes pinned maps as they are; maps of another shape would be read as something else.
+    fn check_layout(&self) -> Result<(), KernelError> {
+        let outer = |max_entries| MapInfo {
+            kind: ARRAY_OF_MAPS,
+            key_size: 4,
+            value_size: 4,
+            max_entries,
+            ..MapInfo::default()
+        };
+        self.expect(maps::ROOT, outer(1))?;
+        self.expect(maps::FLOWS, outer(MAX_PORTS))?;
+        self.expect(maps::PORT_COUNTERS, outer(MAX_PORTS))?;
+        for name in maps::GENERATION {
+            self.expect(name, outer(SLOTS))?;
+        }
+        Ok(())
+    }
+
+    fn expect(&self, name: &str, want: MapInfo) -> Result<(), KernelError> {
+        let found = sys::info(self.map(name)?.as_fd()).map_err(|e| KernelError::map(name, "asking about it", e))?;
+        let same = (found.kind, found.key_size, found.value_size, found.max_entries)
+            == (want.kind, want.key_size, want.value_size, want.max_entries);
+        if same {
+            return Ok(());
+        }
+        Err(KernelError::Layout { map: name.to_owned(), path: self.pins.version() })
+    }
+
+    /// Takes everything out of the kernel: programs detach with their links. Ports must be gone by then; a port that
+    /// is still there would be open.
+    pub fn unload(self) -> Result<(), KernelError> {
+        self.pins.remove()
+    }
+
+    pub fn pins(&self) -> &Pins {
+        &self.pins
+    }
+}
+
+/// Shapes of the maps that belong to one port.
+pub(super) const FLOW_TABLE: sys::MapShape = sys::MapShape {
+    kind: sys::MapType::LruHash,
+    key_size: size_of::<FlowKey>() as u32,
+    value_size: size_of::<FlowEntry>() as u32,
+    max_entries: super::attach::FLOWS_PER_PORT,
+    flags: 0,
+};
+pub(super) const PORT_COUNTER_TABLE: sys::MapShape = sys::MapShape {
+    kind: sys::MapType::PerCpuArray,
+    key_size: 4,
+    value_size: bytes::per_cpu_size(size_of::<Counter>()) as u32,
+    max_entries: PORT_COUNTERS,
+    flags: 0,
+};
+
+pub(super) fn classifier<'a>(
+    object: &'a mut aya::Ebpf,
+    name: &'static str,
+) -> Result<&'a mut SchedClassifier, KernelError> {
+    let program = object.program_mut(name).ok_or_else(|| {
+        load_error(std::io::Error::other(format!("the object has no program `{name}`")))
+    })?;
+    program.try_into().map_err(load_error)
+}
+
+pub(super) fn load_error(source: impl std::error::Error + Send + Sync + 'static) -> KernelError {
+    if is_permission(&source) { KernelError::Permission } else { KernelError::Load(Box::new(source)) }
+}
+
+fn verifier_error(program: &'static str, source: aya::programs::ProgramError) -> KernelError {
+    if is_permission(&source) {
+        return KernelError::Permission;
+    }
+    KernelError::Verifier { program, source: Box::new(source) }
+}
+
+/// Whether an errno at the end of the chain is EPERM: aya's own text does not show it.
+pub(super) fn is_permission(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.raw_os_error() == Some(libc::EPERM);
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn already_pinned(error: aya::pin::PinError) -> Result<(), aya::pin::PinError> {
+    match &error {
+        aya::pin::PinError::SyscallError(e) if e.io_error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+        _ => Err(error),
+    }
+}

@@ -1,0 +1,264 @@
+//! Fills the tables of the next generation beside the running one and switches to it.
+//!
+//! Setting a slot of an outer map waits for a grace period (kernel/bpf/syscall.c, `maybe_wait_bpf_programs`). That
+//! is what makes the old tables safe to drop; all slots are set side by side, so that the wait is paid once.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use bytemuck::{Pod, Zeroable};
+use netctl_common::abi::{
+    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_PORT, PairKey, PortEntry, PrefixKey,
+    Root, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, maps,
+};
+use netctl_common::classify::SERVICE_ROW_LEN;
+
+use super::bytes::Rows;
+use super::load::Kernel;
+use super::sys::{self, MapShape, MapType};
+use super::{KernelError, attach};
+use crate::compile::{Compiled, CompiledPort};
+
+/// `BPF_F_NO_PREALLOC`.
+const NO_PREALLOC: u32 = 1;
+/// `BPF_F_INNER_MAP`.
+const INNER_MAP: u32 = 0x1000;
+
+/// A policy with what only this host knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Publication<'a> {
+    pub compiled: &'a Compiled,
+    /// Port name to the index of its interface; every port has one.
+    pub interfaces: &'a BTreeMap<String, u32>,
+    /// The text that it was compiled from.
+    pub document: &'a str,
+    /// Inode of this network namespace.
+    pub namespace: u32,
+}
+
+/// One inner map with its contents.
+struct Table {
+    name: &'static str,
+    shape: MapShape,
+    rows: Rows,
+}
+
+impl Kernel {
+    /// Makes `publication` the running generation and returns its number. On an error the running one stays.
+    pub fn publish(&self, publication: &Publication<'_>) -> Result<u32, KernelError> {
+        let before = self.root()?;
+        let slot = before.map_or(0, |root| (root.slot + 1) % SLOTS);
+        let generation = before.map_or(0, |root| root.generation).wrapping_add(1).max(1);
+        let tables = tables(publication)?;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                tables.iter().map(|table| scope.spawn(move || self.fill(table, slot))).collect();
+            threads.into_iter().try_for_each(attach::joined)
+        })?;
+        self.switch(&root(publication, slot, generation))?;
+        Ok(generation)
+    }
+
+    fn fill(&self, table: &Table, slot: u32) -> Result<(), KernelError> {
+        let fail = |operation| move |e| KernelError::map(table.name, operation, e);
+        let inner = sys::create(table.name, &table.shape).map_err(fail("making it"))?;
+        insert_all(&inner, table).map_err(fail("filling it"))?;
+        set_inner(&self.map(table.name)?, table.name, slot, &inner)
+    }
+
+    /// The one step that changes what runs.
+    fn switch(&self, root: &Root) -> Result<(), KernelError> {
+        let fail = |operation| move |e| KernelError::map(maps::ROOT, operation, e);
+        let shape = array::<Root>(1);
+        let inner = sys::create(maps::ROOT, &shape).map_err(fail("making it"))?;
+        sys::update(inner.as_fd(), &0u32.to_ne_bytes(), bytemuck::bytes_of(root), 0).map_err(fail("filling it"))?;
+        set_inner(&self.map(maps::ROOT)?, maps::ROOT, 0, &inner)
+    }
+
+    /// Carries the counts of rules over from the generation before: `before[i]` belongs to rule `i`.
+    ///
+    /// Called after the switch, when the old generation counts no more. Only these fields are written by user space,
+    /// the rest of each entry is written as it was.
+    pub fn carry_counters(&self, slot: u32, rules: &[RuleEntry]) -> Result<(), KernelError> {
+        if rules.iter().all(|rule| rule.before == Counter::default()) {
+            return Ok(());
+        }
+        let table = self.inner(maps::RULES, slot)?;
+        let rows = Rows::indexed(rules);
+        sys::update_batch(table.as_fd(), &rows.keys, &rows.values, rows.count)
+            .map_err(|e| KernelError::map(maps::RULES, "carrying counters over", e))
+    }
+}
+
+/// Puts an inner map into a slot of an outer one. Waits until no program uses what was there.
+pub(super) fn set_inner(
+    outer: &OwnedFd,
+    name: &str,
+    slot: u32,
+    inner: &OwnedFd,
+) -> Result<(), KernelError> {
+    sys::update(outer.as_fd(), &slot.to_ne_bytes(), &inner.as_raw_fd().to_ne_bytes(), 0)
+        .map_err(|e| KernelError::map(name, "putting a table into its slot", e))
+}
+
+fn insert_all(inner: &OwnedFd, table: &Table) -> std::io::Result<()> {
+    let Rows { keys, values, count } = &table.rows;
+    if *count == 0 {
+        return Ok(());
+    }
+    // The rows of `services` are too large for the batch's bounce buffers to be worth it.
+    if table.shape.value_size as usize >= SERVICE_ROW_LEN {
+        let (key_size, value_size) = (table.shape.key_size as usize, table.shape.value_size as usize);
+        let mut rows = keys.chunks_exact(key_size).zip(values.chunks_exact(value_size));
+        return rows.try_for_each(|(key, value)| sys::update(inner.as_fd(), key, value, 0));
+    }
+    sys::update_batch(inner.as_fd(), keys, values, *count)
+}
+
+fn array<V>(len: usize) -> MapShape {
+    shape::<u32, V>(MapType::Array, len, INNER_MAP)
+}
+
+fn shape<K, V>(kind: MapType, len: usize, flags: u32) -> MapShape {
+    MapShape {
+        kind,
+        key_size: size_of::<K>() as u32,
+        value_size: size_of::<V>() as u32,
+        // The kernel makes no map without room.
+        max_entries: len.max(1) as u32,
+        flags,
+    }
+}
+
+fn hash_table<K: Pod, V: Pod>(name: &'static str, rows: Rows) -> Table {
+    Table { name, shape: shape::<K, V>(MapType::Hash, rows.count as usize, NO_PREALLOC), rows }
+}
+
+fn array_table<V: Pod>(name: &'static str, values: &[V]) -> Table {
+    Table { name, shape: array::<V>(values.len()), rows: Rows::indexed(values) }
+}
+
+/// Key of an LPM trie (`struct bpf_lpm_trie_key`).
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct TrieKey {
+    prefix_len: u32,
+    data: PrefixKey,
+}
+
+fn tables(publication: &Publication<'_>) -> Result<Vec<Table>, KernelError> {
+    let compiled = publication.compiled;
+    let mut prefixes = Rows::default();
+    for ((prefix_len, data), entry) in &compiled.prefixes {
+        prefixes.push(&TrieKey { prefix_len: *prefix_len, data: *data }, entry);
+    }
+    Ok(vec![
+        hash_table::<u32, PortEntry>(maps::PORTS, port_rows(publication)?),
+        hash_table::<StationKey, StationEntry>("stations", station_rows(publication)),
+        hash_table::<AddressKey, AddressEntry>("addresses", Rows::of(&compiled.addresses)),
+        Table {
+            name: "prefixes",
+            shape: shape::<TrieKey, AddressEntry>(MapType::LpmTrie, compiled.prefixes.len(), NO_PREALLOC),
+            rows: prefixes,
+        },
+        services(&compiled.services),
+        array_table("service_pairs", &compiled.service_pairs),
+        array_table("source_chains", &compiled.source_chains),
+        array_table("dest_chains", &compiled.destination_chains),
+        hash_table::<PairKey, ChainEntry>("pair_chains", Rows::of(&compiled.pair_chains)),
+        hash_table::<VerdictKey, u32>("verdicts", Rows::of(&compiled.verdicts)),
+        array_table(maps::RULES, &compiled.rules),
+        Table {
+            name: maps::RULE_COUNTERS,
+            shape: array::<Counter>(compiled.rules.len() * possible_cpus()),
+            rows: Rows::default(),
+        },
+        document(publication.document),
+    ])
+}
+
+fn services(rows: &[Vec<u16>]) -> Table {
+    let mut elements = Rows { count: rows.len() as u32, ..Rows::default() };
+    for (index, row) in (0u32..).zip(rows) {
+        elements.keys.extend_from_slice(&index.to_ne_bytes());
+        elements.values.extend_from_slice(bytemuck::cast_slice(row));
+    }
+    Table { name: "services", shape: array::<[u16; SERVICE_ROW_LEN]>(rows.len()), rows: elements }
+}
+
+fn document(text: &str) -> Table {
+    let chunks = text.len().div_ceil(DOCUMENT_CHUNK);
+    let mut values = text.as_bytes().to_vec();
+    values.resize(chunks * DOCUMENT_CHUNK, 0);
+    let keys = (0..chunks as u32).flat_map(u32::to_ne_bytes).collect();
+    Table {
+        name: maps::DOCUMENT,
+        shape: array::<[u8; DOCUMENT_CHUNK]>(chunks),
+        rows: Rows { keys, values, count: chunks as u32 },
+    }
+}
+
+fn interface_of(publication: &Publication<'_>, port: &CompiledPort) -> Result<u32, KernelError> {
+    let found = publication.interfaces.get(&port.name).copied();
+    found.ok_or_else(|| KernelError::NoInterface { port: port.name.clone() })
+}
+
+fn port_rows(publication: &Publication<'_>) -> Result<Rows, KernelError> {
+    let mut rows = Rows::default();
+    for port in &publication.compiled.ports {
+        let mut name = [0; NAME_LEN];
+        for (to, from) in name.iter_mut().zip(port.name.bytes()) {
+            *to = from;
+        }
+        let entry = PortEntry {
+            id: port.id,
+            zone: port.zone,
+            network: port.network,
+            flags: port.flags,
+            mac: port.mac.0,
+            reserved: [0; 2],
+            classes: port.classes,
+            name,
+        };
+        rows.push(&interface_of(publication, port)?, &entry);
+    }
+    Ok(rows)
+}
+
+fn station_rows(publication: &Publication<'_>) -> Rows {
+    let mut rows = Rows::default();
+    for port in &publication.compiled.ports {
+        let ifindex = publication.interfaces.get(&port.name).copied().unwrap_or(0);
+        let entry = StationEntry { ifindex, port: port.id, classes: port.classes };
+        rows.push(&StationKey { network: port.network, mac: port.mac.0 }, &entry);
+    }
+    for host in &publication.compiled.host_stations {
+        let entry = StationEntry { ifindex: 0, port: NO_PORT, classes: host.classes };
+        rows.push(&StationKey { network: host.network, mac: host.mac.0 }, &entry);
+    }
+    rows
+}
+
+fn root(publication: &Publication<'_>, slot: u32, generation: u32) -> Root {
+    let compiled = publication.compiled;
+    Root {
+        generation,
+        slot,
+        default_action: compiled.default as u32,
+        source_services: compiled.source_services,
+        rules: compiled.rules.len() as u32,
+        document_len: publication.document.len() as u32,
+        cpus: possible_cpus() as u32,
+        namespace: publication.namespace,
+        world: compiled.world,
+        multicast: compiled.multicast,
+        broadcast: compiled.broadcast,
+    }
+}
+
+/// CPUs that can ever be; the rows of `rule_counters`.
+pub(super) fn possible_cpus() -> usize {
+    aya::util::nr_cpus().unwrap_or(1)
+}
+
+const _: () = assert!(size_of::<RuleEntry>() == 32);
