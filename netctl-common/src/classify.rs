@@ -40,7 +40,7 @@ pub const SERVICE_ROWS_WITH_SOURCE: u32 = 10;
 pub const SERVICE_ROW_LEN: usize = 65536;
 
 use crate::abi::{ChainEntry, EMPTY_CHAIN, NO_RULE, PairKey, Root, VerdictKey};
-use crate::decide::Tables;
+use crate::decide::{Decided, Tables};
 use crate::frame::{Tuple, number};
 use crate::verdict::Reason;
 
@@ -96,7 +96,7 @@ pub fn first_match<T: Tables>(
     source: u32,
     destination: u32,
     service: Service,
-) -> Result<u32, Reason> {
+) -> Decided<u32> {
     let slot = root.slot;
     let class = service_class(tables, root, service)?;
     let by_destination = tables.destination_chain(slot, destination).ok_or(Reason::Internal)?;
@@ -108,7 +108,7 @@ pub fn first_match<T: Tables>(
 }
 
 #[inline(always)]
-fn service_class<T: Tables>(tables: &T, root: &Root, service: Service) -> Result<u32, Reason> {
+fn service_class<T: Tables>(tables: &T, root: &Root, service: Service) -> Decided<u32> {
     let slot = root.slot;
     let class = tables.service(slot, service.row, service.index).ok_or(Reason::Internal)?;
     if root.source_services <= 1 {
@@ -119,7 +119,7 @@ fn service_class<T: Tables>(tables: &T, root: &Root, service: Service) -> Result
         None => 0,
     };
     let pair = u32::from(class) * root.source_services + u32::from(source);
-    tables.service_pair(slot, pair).ok_or(Reason::Internal)
+    Ok(tables.service_pair(slot, pair).ok_or(Reason::Internal)?)
 }
 
 /// Rules that take any service take any IP packet; a frame without IP needs a rule that names its ethertype.
@@ -130,7 +130,7 @@ fn in_chain<T: Tables>(
     chain: ChainEntry,
     class: u32,
     service: Service,
-) -> Result<u32, Reason> {
+) -> Decided<u32> {
     let otherwise = if service.is_ip() { chain.otherwise } else { NO_RULE };
     if chain.chain == EMPTY_CHAIN {
         return Ok(otherwise);

@@ -6,8 +6,8 @@
 use core::ops::DerefMut;
 
 use crate::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, FlowEntry, FlowKey, NO_PORT, NO_RULE, PairKey, PortEntry, PrefixKey,
-    Root, RuleEntry, StationEntry, StationKey, VerdictKey, port_flags, rule_flags,
+    AddressEntry, AddressKey, ChainEntry, Classes, FlowEntry, FlowKey, NO_PORT, NO_RULE, PairKey, PortEntry,
+    PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, port_flags, rule_flags,
 };
 use crate::classify::{Service, ServiceRow, first_match};
 use crate::flow::{self, Opening, seen};
@@ -44,9 +44,14 @@ pub trait Tables {
     fn writes(&self) -> bool;
 }
 
+/// A step's result, or the verdict that ends the decision. Not a [`Reason`]: both sides of the `Result` are as
+/// large, so that no half of it is undefined, which LLVM would copy and the kernel's verifier refuses to read.
+pub type Decided<T> = Result<T, Verdict>;
+
 /// What was found out about the frame on the way; for counters, events and forwarding.
 ///
 /// The kernel side keeps it in a map: with the packet in it, it would take a third of a program's stack.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     pub packet: Packet,
@@ -59,6 +64,11 @@ pub struct Facts {
     pub redirect: u32,
     /// The rule asks for an event.
     pub log: bool,
+    /// Of the flow that the packet belongs to or may open; for an ICMP error, of the one that it is about.
+    /// Written before it is read, as is what follows.
+    pub key: FlowKey,
+    /// The packet that an ICMP error is about.
+    pub inner: Tuple,
 }
 
 impl Default for Facts {
@@ -71,6 +81,8 @@ impl Default for Facts {
             slot: 0,
             redirect: 0,
             log: false,
+            key: FlowKey::NONE,
+            inner: Tuple::default(),
         }
     }
 }
@@ -87,7 +99,7 @@ pub fn decide<F: Frame + ?Sized, T: Tables>(
 ) -> Verdict {
     facts.verdict = match judge(direction, ifindex, frame, tables, facts) {
         Ok(verdict) => verdict,
-        Err(reason) => Verdict::deny(reason),
+        Err(verdict) => verdict,
     };
     facts.verdict
 }
@@ -99,7 +111,7 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     frame: &F,
     tables: &T,
     facts: &mut Facts,
-) -> Result<Verdict, Reason> {
+) -> Decided<Verdict> {
     let root = tables.root().ok_or(Reason::NoPolicy)?;
     facts.slot = root.slot;
     facts.generation = root.generation;
@@ -130,7 +142,9 @@ fn without_flow<F: Frame + ?Sized, T: Tables>(judge: &Judge<'_, T>, frame: &F, f
     match packet.layer {
         Layer::Arp => out_of_line(facts, |facts| judge.arp(frame, &mut facts.packet)),
         Layer::Other => out_of_line(facts, |facts| judge.ethertype(facts)),
-        _ if guard::is_neighbor_discovery(packet) => out_of_line(facts, |facts| judge.neighbor(frame, &facts.packet)),
+        _ if guard::is_neighbor_discovery(packet) => {
+            out_of_line(facts, |facts| judge.neighbor(frame, &facts.packet))
+        }
         _ if is_icmp_error(packet) => out_of_line(facts, |facts| judge.related(frame, facts)),
         _ if is_to_group(packet) => out_of_line(facts, |facts| judge.group(facts)),
         _ => out_of_line(facts, |facts| judge.opens(facts)),
@@ -138,10 +152,10 @@ fn without_flow<F: Frame + ?Sized, T: Tables>(judge: &Judge<'_, T>, frame: &F, f
 }
 
 #[inline(never)]
-fn out_of_line(facts: &mut Facts, step: impl FnOnce(&mut Facts) -> Result<Verdict, Reason>) {
+fn out_of_line(facts: &mut Facts, step: impl FnOnce(&mut Facts) -> Decided<Verdict>) {
     facts.verdict = match step(facts) {
         Ok(verdict) => verdict,
-        Err(reason) => Verdict::deny(reason),
+        Err(verdict) => verdict,
     };
 }
 
@@ -160,7 +174,7 @@ impl<T: Tables> Judge<'_, T> {
     }
 
     #[inline(always)]
-    fn arp<F: Frame + ?Sized>(&self, frame: &F, packet: &mut Packet) -> Result<Verdict, Reason> {
+    fn arp<F: Frame + ?Sized>(&self, frame: &F, packet: &mut Packet) -> Decided<Verdict> {
         let arp = packet.arp(frame)?;
         if self.from_guest() {
             guard::arp(self.tables, self.root, self.port, &arp)?;
@@ -170,7 +184,7 @@ impl<T: Tables> Judge<'_, T> {
 
     /// A frame without IP: identities come from the interface and from the MAC addresses.
     #[inline(always)]
-    fn ethertype(&self, facts: &mut Facts) -> Result<Verdict, Reason> {
+    fn ethertype(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
         let (own, source, destination) = (self.port.classes, &packet.source_mac, &packet.destination_mac);
         let (source, destination) = if self.from_guest() {
@@ -182,7 +196,7 @@ impl<T: Tables> Judge<'_, T> {
         };
         let service = Service::ethertype(packet.ethertype);
         let rule = first_match(self.tables, self.root, source, destination, service)?;
-        if rule == NO_RULE { Err(Reason::UnknownEthertype) } else { self.apply_rule(rule, facts) }
+        if rule == NO_RULE { Err(Reason::UnknownEthertype.into()) } else { self.apply_rule(rule, facts) }
     }
 
     #[inline(always)]
@@ -199,20 +213,20 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The verdict of the flow that the packet belongs to, if there is one.
     #[inline(always)]
-    fn known_flow(&self, facts: &mut Facts) -> Result<Option<Verdict>, Reason> {
+    fn known_flow(&self, facts: &mut Facts) -> Decided<Option<Verdict>> {
         if is_to_group(&facts.packet) {
             return Ok(None);
         }
-        let key = FlowKey::of(&facts.packet.tuple, self.direction);
+        facts.key = FlowKey::of(&facts.packet.tuple, self.direction);
         let now = self.tables.now();
-        match self.tables.flow(self.port.id, &key)? {
-            Some(mut entry) if entry.is_live(key.protocol, now) => {
+        match self.tables.flow(self.port.id, &facts.key)? {
+            Some(mut entry) if entry.is_live(facts.key.protocol, now) => {
                 if entry.is_reopened_by(&facts.packet, self.direction) {
                     return Ok(None);
                 }
                 if entry.generation != self.root.generation {
                     let opener = Direction::decode(entry.opener);
-                    out_of_line(facts, |_| self.judge_again(&key, opener));
+                    out_of_line(facts, |facts| self.judge_again(&facts.key, opener));
                     if !self.tables.writes() {
                         return Ok(Some(as_flow(facts.verdict)));
                     }
@@ -232,7 +246,7 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The running policy's verdict about the first packet of a flow.
     #[inline(always)]
-    fn judge_again(&self, key: &FlowKey, opener: Direction) -> Result<Verdict, Reason> {
+    fn judge_again(&self, key: &FlowKey, opener: Direction) -> Decided<Verdict> {
         let own = guard::is_own(self.tables, self.root, self.port, &key.local)?;
         if !own {
             return Ok(Verdict::deny(Reason::Revoked));
@@ -242,28 +256,28 @@ impl<T: Tables> Judge<'_, T> {
 
     /// A packet that may open a flow.
     #[inline(always)]
-    fn opens(&self, facts: &mut Facts) -> Result<Verdict, Reason> {
+    fn opens(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
         self.addresses(packet)?;
         let opening = flow::opening(packet);
         if matches!(opening, Opening::Stray) {
-            return Err(Reason::NoFlow);
+            return Err(Reason::NoFlow.into());
         }
-        let verdict = self.policy(&packet.tuple, self.direction)?;
+        out_of_line(facts, |facts| self.policy(&facts.packet.tuple, self.direction));
+        let (verdict, packet) = (facts.verdict, &facts.packet);
         if !verdict.allows() {
             let stray = matches!(opening, Opening::PickUp) && verdict.rule == NO_RULE;
-            return if stray { Err(Reason::NoFlow) } else { self.logged(verdict, facts) };
+            return if stray { Err(Reason::NoFlow.into()) } else { self.logged(verdict, facts) };
         }
         if self.tables.writes() {
             let now = self.tables.now();
-            let key = FlowKey::of(&packet.tuple, self.direction);
             let mut entry = FlowEntry::open(self.direction, self.root.generation, verdict.rule, now);
             if matches!(opening, Opening::PickUp) {
                 entry.seen = seen::PICKED_UP;
             }
             entry.note(packet, self.direction, now);
-            if !self.tables.insert_flow(self.port.id, &key, &entry) {
-                return Err(Reason::FlowTable);
+            if !self.tables.insert_flow(self.port.id, &facts.key, &entry) {
+                return Err(Reason::FlowTable.into());
             }
         }
         self.logged(verdict, facts)
@@ -271,21 +285,21 @@ impl<T: Tables> Judge<'_, T> {
 
     /// Guards on the IP addresses of a packet without a flow.
     #[inline(always)]
-    fn addresses(&self, packet: &Packet) -> Result<(), Reason> {
+    fn addresses(&self, packet: &Packet) -> Decided<()> {
         guard::martian(packet)?;
         if self.from_guest() {
             guard::source(self.tables, self.root, self.port, packet)?;
-            return guard::router(packet);
+            return Ok(guard::router(packet)?);
         }
         if guard::is_own(self.tables, self.root, self.port, &packet.tuple.destination)? {
             Ok(())
         } else {
-            Err(Reason::WrongDestination)
+            Err(Reason::WrongDestination.into())
         }
     }
 
     #[inline(always)]
-    fn neighbor<F: Frame + ?Sized>(&self, frame: &F, packet: &Packet) -> Result<Verdict, Reason> {
+    fn neighbor<F: Frame + ?Sized>(&self, frame: &F, packet: &Packet) -> Decided<Verdict> {
         guard::neighbor_header(packet)?;
         if self.from_guest() {
             guard::neighbor(self.tables, self.root, self.port, packet, frame)?;
@@ -295,7 +309,7 @@ impl<T: Tables> Judge<'_, T> {
 
     /// To a group there is no flow: no reply can come from it. Each frame is judged by itself.
     #[inline(always)]
-    fn group(&self, facts: &mut Facts) -> Result<Verdict, Reason> {
+    fn group(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
         guard::martian(packet)?;
         if self.from_guest() {
@@ -321,31 +335,33 @@ impl<T: Tables> Judge<'_, T> {
     /// A unicast address in a broadcast frame can only be the broadcast address of a subnet; anyone's own
     /// address there would get round the rules about it (RFC 1122, 3.3.6).
     #[inline(always)]
-    fn directed_broadcast(&self, packet: &Packet) -> Result<u32, Reason> {
+    fn directed_broadcast(&self, packet: &Packet) -> Decided<u32> {
         let ipv4_broadcast = packet.is_broadcast_frame() && matches!(packet.layer, Layer::Ipv4);
         let key = AddressKey { zone: self.port.zone, address: packet.tuple.destination };
         let owned = self.tables.address(self.root.slot, &key)?.is_some();
-        if ipv4_broadcast && !owned { Ok(self.root.broadcast.destination) } else { Err(Reason::WrongDestination) }
+        if ipv4_broadcast && !owned {
+            Ok(self.root.broadcast.destination)
+        } else {
+            Err(Reason::WrongDestination.into())
+        }
     }
 
-    /// An ICMP error belongs to the flow of the packet that it shows, which must have gone the other way.
+    /// An ICMP error belongs to the flow of the packet that it shows.
     #[inline(always)]
-    fn related<F: Frame + ?Sized>(&self, frame: &F, facts: &mut Facts) -> Result<Verdict, Reason> {
+    fn related<F: Frame + ?Sized>(&self, frame: &F, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
         // Never about, nor to, a group (RFC 1122, 3.2.2).
         if is_to_group(packet) {
-            return Err(Reason::UnrelatedError);
+            return Err(Reason::UnrelatedError.into());
         }
         self.addresses(packet)?;
-        let inner = packet.inner(frame)?;
-        let key = FlowKey::of(&inner, self.direction.opposite());
-        let local = if self.from_guest() { &packet.tuple.source } else { &packet.tuple.destination };
-        if key.local != *local {
-            return Err(Reason::UnrelatedError);
+        out_of_line(facts, |facts| self.find_inner(frame, facts));
+        if !facts.verdict.allows() {
+            return Err(facts.verdict);
         }
-        let entry = self.tables.flow(self.port.id, &key)?.ok_or(Reason::UnrelatedError)?;
-        if !entry.is_live(key.protocol, self.tables.now()) {
-            return Err(Reason::UnrelatedError);
+        let entry = self.tables.flow(self.port.id, &facts.key)?.ok_or(Reason::UnrelatedError)?;
+        if !entry.is_live(facts.key.protocol, self.tables.now()) {
+            return Err(Reason::UnrelatedError.into());
         }
         let current = entry.generation == self.root.generation;
         let (opener, action, rule) =
@@ -354,16 +370,30 @@ impl<T: Tables> Judge<'_, T> {
         if current {
             facts.verdict = Verdict { action, reason: Reason::Related, rule };
         } else {
-            out_of_line(facts, |_| self.judge_again(&key, opener));
+            out_of_line(facts, |facts| self.judge_again(&facts.key, opener));
         }
         let verdict = as_flow(facts.verdict);
         let reason = if verdict.allows() { Reason::Related } else { verdict.reason };
         Ok(Verdict { reason, ..verdict })
     }
 
+    /// The key of the flow whose packet the error shows, which must have gone the other way.
+    #[inline(always)]
+    fn find_inner<F: Frame + ?Sized>(&self, frame: &F, facts: &mut Facts) -> Decided<Verdict> {
+        facts.packet.inner(frame, &mut facts.inner)?;
+        facts.key = FlowKey::of(&facts.inner, self.direction.opposite());
+        let tuple = &facts.packet.tuple;
+        let local = if self.from_guest() { &tuple.source } else { &tuple.destination };
+        if facts.key.local == *local {
+            Ok(Verdict::allow(Reason::Related))
+        } else {
+            Err(Reason::UnrelatedError.into())
+        }
+    }
+
     /// The rules' verdict about the first packet of a flow that is opened in `direction`.
     #[inline(always)]
-    fn policy(&self, tuple: &Tuple, direction: Direction) -> Result<Verdict, Reason> {
+    fn policy(&self, tuple: &Tuple, direction: Direction) -> Decided<Verdict> {
         let (source, destination) = match direction {
             Direction::FromGuest => (
                 self.local_classes(&tuple.source)?.source,
@@ -378,7 +408,7 @@ impl<T: Tables> Judge<'_, T> {
     }
 
     #[inline(always)]
-    fn first_rule(&self, source: u32, destination: u32, service: Service) -> Result<Verdict, Reason> {
+    fn first_rule(&self, source: u32, destination: u32, service: Service) -> Decided<Verdict> {
         let rule = first_match(self.tables, self.root, source, destination, service)?;
         if rule == NO_RULE {
             let action = Action::decode(self.root.default_action);
@@ -389,14 +419,14 @@ impl<T: Tables> Judge<'_, T> {
     }
 
     #[inline(always)]
-    fn apply_rule(&self, rule: u32, facts: &mut Facts) -> Result<Verdict, Reason> {
+    fn apply_rule(&self, rule: u32, facts: &mut Facts) -> Decided<Verdict> {
         let entry = self.tables.rule(self.root.slot, rule).ok_or(Reason::Internal)?;
         facts.log = entry.flags & rule_flags::LOG != 0;
         Ok(Verdict { action: Action::decode(entry.action), reason: Reason::Rule, rule })
     }
 
     #[inline(always)]
-    fn logged(&self, verdict: Verdict, facts: &mut Facts) -> Result<Verdict, Reason> {
+    fn logged(&self, verdict: Verdict, facts: &mut Facts) -> Decided<Verdict> {
         if verdict.rule != NO_RULE {
             let entry = self.tables.rule(self.root.slot, verdict.rule).ok_or(Reason::Internal)?;
             facts.log = entry.flags & rule_flags::LOG != 0;
@@ -406,7 +436,7 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The guest's own end: the port itself where the address is not listed (`addresses = "any"`, DHCP).
     #[inline(always)]
-    fn local_classes(&self, address: &[u8; 16]) -> Result<Classes, Reason> {
+    fn local_classes(&self, address: &[u8; 16]) -> Decided<Classes> {
         let key = AddressKey { zone: self.port.zone, address: *address };
         let entry = self.tables.address(self.root.slot, &key)?;
         Ok(match entry {
@@ -417,13 +447,13 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The other end: who has the address, or the longest prefix that a rule knows it by.
     #[inline(always)]
-    fn remote(&self, address: &[u8; 16]) -> Result<AddressEntry, Reason> {
+    fn remote(&self, address: &[u8; 16]) -> Decided<AddressEntry> {
         let zone = self.port.zone;
         if let Some(entry) = self.tables.address(self.root.slot, &AddressKey { zone, address: *address })? {
             return Ok(*entry);
         }
         let key = PrefixKey { zone_be: zone.to_be_bytes(), address: *address };
-        self.tables.prefix(self.root.slot, &key)?.copied().ok_or(Reason::Internal)
+        Ok(*self.tables.prefix(self.root.slot, &key)?.ok_or(Reason::Internal)?)
     }
 
     /// The interface of the local port that the frame is for.

@@ -69,21 +69,24 @@ pub const fn state_name(protocol: u8, flags: u8) -> &'static str {
 }
 
 impl FlowKey {
+    /// No flow's.
+    pub const NONE: Self = Self {
+        local: [0; 16],
+        remote: [0; 16],
+        local_port: 0,
+        remote_port: 0,
+        protocol: 0,
+        role: Role::None as u8,
+        reserved: [0; 2],
+    };
+
     /// The key of a packet that travels in `direction` at the port.
     #[inline(always)]
     pub fn of(tuple: &Tuple, direction: Direction) -> Self {
         let from_guest = matches!(direction, Direction::FromGuest);
         let (local, remote) =
             if from_guest { (tuple.source, tuple.destination) } else { (tuple.destination, tuple.source) };
-        let mut key = Self {
-            local,
-            remote,
-            local_port: 0,
-            remote_port: 0,
-            protocol: tuple.protocol,
-            role: Role::None as u8,
-            reserved: [0; 2],
-        };
+        let mut key = Self { local, remote, protocol: tuple.protocol, ..Self::NONE };
         match tuple.protocol {
             number::TCP | number::UDP | number::SCTP => {
                 key.local_port = if from_guest { tuple.source_port } else { tuple.destination_port };
@@ -109,7 +112,8 @@ impl FlowKey {
     #[inline(always)]
     pub fn opening(&self, opener: Direction) -> Tuple {
         let from_guest = matches!(opener, Direction::FromGuest);
-        let (source, destination) = if from_guest { (self.local, self.remote) } else { (self.remote, self.local) };
+        let (source, destination) =
+            if from_guest { (self.local, self.remote) } else { (self.remote, self.local) };
         let echo_request = match self.protocol {
             number::ICMP => number::ICMP_ECHO_REQUEST,
             _ => number::ICMP6_ECHO_REQUEST,
@@ -206,7 +210,11 @@ impl FlowEntry {
         }
         self.last_seen = now;
         // Not atomic: two queues of one guest may lose a count, never a state.
-        let counter = if matches!(direction, Direction::FromGuest) { &mut self.counters[0] } else { &mut self.counters[1] };
+        let counter = if matches!(direction, Direction::FromGuest) {
+            &mut self.counters[0]
+        } else {
+            &mut self.counters[1]
+        };
         counter.packets += 1;
         counter.bytes += packet.length as u64;
     }

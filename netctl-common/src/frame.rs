@@ -143,7 +143,8 @@ pub struct Arp {
 
 impl Packet {
     /// Reads the headers of a frame. The frame's own claims about lengths are checked against its end.
-    #[inline(always)]
+    // Out of line for the stack: see `decide::without_flow`.
+    #[inline(never)]
     pub fn parse<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(), Reason> {
         self.length = frame.len();
         let header = frame.read::<14>(0).ok_or(Reason::Truncated)?;
@@ -364,14 +365,30 @@ impl Packet {
     /// The packet inside an ICMP error, as far as errors show it: the IP header and 8 bytes behind it
     /// (RFC 792; RFC 4443, 2.4). Its own checks are looser: routers cut it where they like.
     #[inline(always)]
-    pub fn inner<F: Frame + ?Sized>(&self, frame: &F) -> Result<Tuple, Reason> {
+    pub fn inner<F: Frame + ?Sized>(&self, frame: &F, tuple: &mut Tuple) -> Result<(), Reason> {
         let at = self.transport + ICMP_LEN;
-        if matches!(self.layer, Layer::Ipv4) { inner_ipv4(frame, at) } else { inner_ipv6(frame, at) }
+        let transport = match self.layer {
+            Layer::Ipv4 => inner_ipv4(frame, at, tuple)?,
+            _ => inner_ipv6(frame, at, tuple)?,
+        };
+        let head = frame.read::<8>(transport).ok_or(Reason::Truncated)?;
+        (tuple.source_port, tuple.destination_port) = match tuple.protocol {
+            number::TCP | number::UDP | number::SCTP => {
+                (u16::from_be_bytes([head[0], head[1]]), u16::from_be_bytes([head[2], head[3]]))
+            }
+            number::ICMP | number::ICMP6 if is_echo(tuple.protocol, head[0]) => {
+                (u16::from_be_bytes([head[4], head[5]]), u16::from_be_bytes([head[0], head[1]]))
+            }
+            number::ICMP | number::ICMP6 => (0, u16::from_be_bytes([head[0], head[1]])),
+            _ => (0, 0),
+        };
+        Ok(())
     }
 }
 
+/// Fills in addresses and protocol; gives the offset of the transport header.
 #[inline(always)]
-fn inner_ipv4<F: Frame + ?Sized>(frame: &F, at: u32) -> Result<Tuple, Reason> {
+fn inner_ipv4<F: Frame + ?Sized>(frame: &F, at: u32, tuple: &mut Tuple) -> Result<u32, Reason> {
     let header = frame.read::<20>(at).ok_or(Reason::Truncated)?;
     let header_len = u32::from(header[0] & 0x0f) * 4;
     if header[0] >> 4 != 4 || header_len < IPV4_MIN_LEN {
@@ -380,41 +397,25 @@ fn inner_ipv4<F: Frame + ?Sized>(frame: &F, at: u32) -> Result<Tuple, Reason> {
     if u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0 {
         return Err(Reason::Fragment);
     }
-    let source = mapped([header[12], header[13], header[14], header[15]]);
-    let destination = mapped([header[16], header[17], header[18], header[19]]);
-    inner_transport(frame, at + header_len, Tuple { source, destination, protocol: header[9], ..Tuple::default() })
+    tuple.protocol = header[9];
+    tuple.source = mapped([header[12], header[13], header[14], header[15]]);
+    tuple.destination = mapped([header[16], header[17], header[18], header[19]]);
+    Ok(at + header_len)
 }
 
 #[inline(always)]
-fn inner_ipv6<F: Frame + ?Sized>(frame: &F, at: u32) -> Result<Tuple, Reason> {
-    let header = frame.read::<40>(at).ok_or(Reason::Truncated)?;
-    if header[0] >> 4 != 6 {
+fn inner_ipv6<F: Frame + ?Sized>(frame: &F, at: u32, tuple: &mut Tuple) -> Result<u32, Reason> {
+    let [version, _, _, _, _, _, next, _] = frame.read::<8>(at).ok_or(Reason::Truncated)?;
+    if version >> 4 != 6 {
         return Err(Reason::BadHeader);
     }
-    if is_extension(header[6]) {
+    if is_extension(next) {
         return Err(Reason::ExtensionChain);
     }
-    let (source, destination) = (sixteen(&header, 8), sixteen(&header, 24));
-    inner_transport(frame, at + IPV6_LEN, Tuple { source, destination, protocol: header[6], ..Tuple::default() })
-}
-
-#[inline(always)]
-fn inner_transport<F: Frame + ?Sized>(frame: &F, at: u32, mut tuple: Tuple) -> Result<Tuple, Reason> {
-    let head = frame.read::<8>(at).ok_or(Reason::Truncated)?;
-    match tuple.protocol {
-        number::TCP | number::UDP | number::SCTP => {
-            tuple.source_port = u16::from_be_bytes([head[0], head[1]]);
-            tuple.destination_port = u16::from_be_bytes([head[2], head[3]]);
-        }
-        number::ICMP | number::ICMP6 => {
-            tuple.destination_port = u16::from_be_bytes([head[0], head[1]]);
-            if is_echo(tuple.protocol, head[0]) {
-                tuple.source_port = u16::from_be_bytes([head[4], head[5]]);
-            }
-        }
-        _ => {}
-    }
-    Ok(tuple)
+    tuple.protocol = next;
+    tuple.source = frame.read::<16>(at + 8).ok_or(Reason::Truncated)?;
+    tuple.destination = frame.read::<16>(at + 24).ok_or(Reason::Truncated)?;
+    Ok(at + IPV6_LEN)
 }
 
 /// An IPv4 address in the 16-byte form.
@@ -440,10 +441,7 @@ pub const fn is_echo(protocol: u8, icmp_type: u8) -> bool {
 
 #[inline(always)]
 const fn is_extension(protocol: u8) -> bool {
-    matches!(
-        protocol,
-        number::HOP_BY_HOP | number::ROUTING | number::FRAGMENT | number::DESTINATION_OPTIONS
-    )
+    matches!(protocol, number::HOP_BY_HOP | number::ROUTING | number::FRAGMENT | number::DESTINATION_OPTIONS)
 }
 
 /// 16 bytes of an IPv6 header; `at` is 8 or 24.

@@ -194,3 +194,11 @@ impl Verdict {
         matches!(self.action, Action::Allow)
     }
 }
+
+impl From<Reason> for Verdict {
+    /// What stops a decision denies.
+    #[inline(always)]
+    fn from(reason: Reason) -> Self {
+        Self::deny(reason)
+    }
+}

@@ -12,7 +12,7 @@ mod record;
 use aya_ebpf::bindings::TC_ACT_SHOT;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use netctl_common::decide::{Facts, decide};
+use netctl_common::decide::decide;
 use netctl_common::verdict::Direction;
 
 use crate::maps::KernelTables;
@@ -34,7 +34,6 @@ pub(crate) fn to_guest(ctx: TcContext) -> i32 {
 fn run(ctx: &TcContext, direction: Direction) -> i32 {
     let skb = Skb::new(ctx);
     let Some(facts) = maps::facts() else { return TC_ACT_SHOT };
-    *facts = Facts::default();
     let verdict = decide(direction, skb.ifindex(), &skb, &KernelTables, facts);
     if maps::answers() {
         return record::answer(verdict, facts);

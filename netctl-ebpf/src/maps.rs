@@ -3,6 +3,8 @@
 //! Tables of a generation are inner maps of two-slot outer maps; a `None` of an outer map is a table that is
 //! missing, which denies. Inner maps of another size than the template need `BPF_F_INNER_MAP` on both sides.
 
+use core::mem::offset_of;
+
 use aya_ebpf::Global;
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::lpm_trie::Key;
@@ -10,13 +12,13 @@ use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCp
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_ebpf::macros::btf_map;
 use netctl_common::abi::{
-    AddressEntry, AddressKey, Answer, ChainEntry, Counter, DOCUMENT_CHUNK, Event, EventBudget, FlowEntry, FlowKey,
-    MAX_PORTS, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, Root, RuleEntry, SLOTS, StationEntry, StationKey,
-    VerdictKey,
+    AddressEntry, AddressKey, Answer, ChainEntry, Counter, DOCUMENT_CHUNK, Event, EventBudget, FlowEntry,
+    FlowKey, MAX_PORTS, NO_PORT, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, Root, RuleEntry, SLOTS,
+    StationEntry, StationKey, VerdictKey,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
 use netctl_common::decide::{Facts, Tables};
-use netctl_common::verdict::Reason;
+use netctl_common::verdict::{Reason, Verdict};
 
 /// `BPF_F_INNER_MAP`: the inner array may have another size than the template.
 const INNER: usize = 0x1000;
@@ -192,12 +194,22 @@ impl Tables for KernelTables {
     }
 }
 
-/// This CPU's room for what is found out about one frame. A program is not interrupted by another frame's
+/// This CPU's room for what is found out about one frame, as new. A program is not interrupted by another frame's
 /// (softirqs do not nest), and the next hook of the same frame starts anew.
 #[inline(always)]
 pub(crate) fn facts() -> Option<&'static mut Facts> {
-    // SAFETY: per CPU, and only one program of netctl runs on a CPU at a time.
-    FACTS.get_ptr_mut(0).map(|facts| unsafe { &mut *facts })
+    let facts = FACTS.get_ptr_mut(0)?;
+    // SAFETY: per CPU, and only one program of netctl runs on a CPU at a time. Zeros are a value of every field.
+    // Volatile words, because a memset of this size becomes a call that writes byte by byte.
+    let facts = unsafe {
+        for word in 0..offset_of!(Facts, key) / 4 {
+            facts.cast::<u32>().add(word).write_volatile(0);
+        }
+        &mut *facts
+    };
+    facts.port = NO_PORT;
+    facts.verdict = Verdict::deny(Reason::Internal);
+    Some(facts)
 }
 
 /// This CPU's counter of a reason at a port, or of an interface that is none.

@@ -34,7 +34,8 @@ impl Frame for Skb<'_> {
     fn read<const N: usize>(&self, at: u32) -> Option<[u8; N]> {
         let mut bytes = [0u8; N];
         // SAFETY: `bytes` has room for the `N` bytes; the helper checks the packet's bounds.
-        let result = unsafe { bpf_skb_load_bytes(self.ctx.skb.skb.cast(), at, bytes.as_mut_ptr().cast(), N as u32) };
+        let result =
+            unsafe { bpf_skb_load_bytes(self.ctx.skb.skb.cast(), at, bytes.as_mut_ptr().cast(), N as u32) };
         if result == 0 { Some(bytes) } else { None }
     }
 

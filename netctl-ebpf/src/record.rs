@@ -1,14 +1,14 @@
 //! What a verdict leaves behind: counters on every frame, an event on denials and where a rule asks for it.
 
-use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use netctl_common::abi::{Answer, Counter, Event, NO_PORT, NO_RULE, event_flags};
 use netctl_common::decide::Facts;
 use netctl_common::frame::{Layer, Packet};
 use netctl_common::limit;
 use netctl_common::verdict::{Direction, REASONS, Verdict};
 
-use crate::maps::{self, ANSWER, EVENTS, EVENT_BUDGET};
+use crate::maps::{self, ANSWER, EVENT_BUDGET, EVENTS};
 
 /// Events per second and CPU that one port may send in the long run, and at once.
 const EVENT_RATE: u64 = 200;
@@ -48,7 +48,8 @@ fn report(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
     let Some(budget) = EVENT_BUDGET.get_ptr_mut(slot) else { return };
     // SAFETY: per CPU, as in `count`.
     let budget = unsafe { &mut *budget };
-    let (tokens, refilled, may_pass) = limit::take(budget.tokens, budget.refilled, now, EVENT_RATE, EVENT_BURST);
+    let (tokens, refilled, may_pass) =
+        limit::take(budget.tokens, budget.refilled, now, EVENT_RATE, EVENT_BURST);
     budget.tokens = tokens;
     budget.refilled = refilled;
     if !may_pass {

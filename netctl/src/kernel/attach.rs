@@ -78,7 +78,9 @@ impl Kernel {
         let outer = self.map(name)?;
         let fail = |operation| move |e| KernelError::map(name, operation, e);
         let mut inner = [0; 4];
-        if sys::lookup(outer.as_fd(), &id.to_ne_bytes(), &mut inner).map_err(fail("looking up a port's table"))? {
+        if sys::lookup(outer.as_fd(), &id.to_ne_bytes(), &mut inner)
+            .map_err(fail("looking up a port's table"))?
+        {
             return Ok(());
         }
         let table = sys::create(name, shape).map_err(fail("making a port's table"))?;

@@ -16,7 +16,9 @@ pub enum KernelError {
     OtherNamespace(PathBuf),
     #[error("cannot create {path} on the BPF file system", path = path.display())]
     PinDirectory { path: PathBuf, source: io::Error },
-    #[error("the kernel refused the BPF object; netctl needs Linux 6.1 or newer with CONFIG_BPF_SYSCALL and BTF")]
+    #[error(
+        "the kernel refused the BPF object; netctl needs Linux 6.1 or newer with CONFIG_BPF_SYSCALL and BTF"
+    )]
     Load(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the kernel's verifier refused the program `{program}`; please report it with the text below")]
     Verifier { program: &'static str, source: Box<dyn std::error::Error + Send + Sync> },

@@ -13,7 +13,7 @@ use super::pins::Pins;
 use super::sys::{self, MapInfo};
 use super::{KernelError, bytes};
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netctl.bpf.o"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netctl.bpf.o"));
 
 /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
 const ARRAY_OF_MAPS: u32 = 12;
@@ -90,7 +90,7 @@ impl Kernel {
             loader.map_pin_path(name, self.pins.map(name));
         }
         if answers {
-            loader.override_global("ANSWERS", 1u8, true);
+            loader.override_global("ANSWERS", &1u8, true);
         }
         loader
     }
@@ -118,7 +118,8 @@ impl Kernel {
     }
 
     fn expect(&self, name: &str, want: MapInfo) -> Result<(), KernelError> {
-        let found = sys::info(self.map(name)?.as_fd()).map_err(|e| KernelError::map(name, "asking about it", e))?;
+        let found =
+            sys::info(self.map(name)?.as_fd()).map_err(|e| KernelError::map(name, "asking about it", e))?;
         let same = (found.kind, found.key_size, found.value_size, found.max_entries)
             == (want.kind, want.key_size, want.value_size, want.max_entries);
         if same {
@@ -158,9 +159,9 @@ pub(super) fn classifier<'a>(
     object: &'a mut aya::Ebpf,
     name: &'static str,
 ) -> Result<&'a mut SchedClassifier, KernelError> {
-    let program = object.program_mut(name).ok_or_else(|| {
-        load_error(std::io::Error::other(format!("the object has no program `{name}`")))
-    })?;
+    let program = object
+        .program_mut(name)
+        .ok_or_else(|| load_error(std::io::Error::other(format!("the object has no program `{name}`"))))?;
     program.try_into().map_err(load_error)
 }
 

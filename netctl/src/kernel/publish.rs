@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_PORT, PairKey, PortEntry, PrefixKey,
-    Root, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, maps,
+    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_PORT, PairKey, PortEntry,
+    PrefixKey, Root, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
@@ -71,7 +71,8 @@ impl Kernel {
         let fail = |operation| move |e| KernelError::map(maps::ROOT, operation, e);
         let shape = array::<Root>(1);
         let inner = sys::create(maps::ROOT, &shape).map_err(fail("making it"))?;
-        sys::update(inner.as_fd(), &0u32.to_ne_bytes(), bytemuck::bytes_of(root), 0).map_err(fail("filling it"))?;
+        sys::update(inner.as_fd(), &0u32.to_ne_bytes(), bytemuck::bytes_of(root), 0)
+            .map_err(fail("filling it"))?;
         set_inner(&self.map(maps::ROOT)?, maps::ROOT, 0, &inner)
     }
 
@@ -91,12 +92,7 @@ impl Kernel {
 }
 
 /// Puts an inner map into a slot of an outer one. Waits until no program uses what was there.
-pub(super) fn set_inner(
-    outer: &OwnedFd,
-    name: &str,
-    slot: u32,
-    inner: &OwnedFd,
-) -> Result<(), KernelError> {
+pub(super) fn set_inner(outer: &OwnedFd, name: &str, slot: u32, inner: &OwnedFd) -> Result<(), KernelError> {
     sys::update(outer.as_fd(), &slot.to_ne_bytes(), &inner.as_raw_fd().to_ne_bytes(), 0)
         .map_err(|e| KernelError::map(name, "putting a table into its slot", e))
 }

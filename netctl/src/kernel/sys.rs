@@ -113,9 +113,8 @@ struct InfoAttr {
 fn bpf<T>(command: i32, attr: &mut T) -> io::Result<i32> {
     // SAFETY: `attr` is the part of `union bpf_attr` that the command reads, of exactly the size given; the
     // addresses in it point to buffers that the callers below keep alive and sized as the map wants them.
-    let result = unsafe {
-        libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<T>() as u32)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<T>() as u32) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
 }
 
@@ -164,8 +163,11 @@ pub(super) fn open_id(id: u32) -> io::Result<OwnedFd> {
 
 pub(super) fn info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
     let mut info = MapInfo::default();
-    let mut attr =
-        InfoAttr { fd: number(map), len: size_of::<MapInfo>() as u32, info: std::ptr::from_mut(&mut info) as u64 };
+    let mut attr = InfoAttr {
+        fd: number(map),
+        len: size_of::<MapInfo>() as u32,
+        info: std::ptr::from_mut(&mut info) as u64,
+    };
     bpf(OBJ_GET_INFO_BY_FD, &mut attr)?;
     Ok(info)
 }

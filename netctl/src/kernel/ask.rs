@@ -1,0 +1,97 @@
+//! Asks the running programs what they would do with a frame, without leaving a trace.
+//!
+//! A twin of each program is loaded from the same object over the same maps, with everything that writes compiled
+//! out by a constant; it answers into a map of its own. It runs by `BPF_PROG_TEST_RUN` on the port's interface.
+
+use std::io;
+
+use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
+use aya::{Ebpf, maps::Array};
+use netctl_common::abi::{Answer, maps};
+use netctl_common::verdict::{Action, Direction, Reason, Verdict};
+
+use super::KernelError;
+use super::load::{Kernel, classifier, load_error, program_name};
+
+/// Loaded twins of both programs.
+pub struct Twin {
+    object: Ebpf,
+}
+
+/// What a program would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub verdict: Verdict,
+    pub generation: u32,
+    /// Interface of the local port that the frame would be redirected to; 0 = the kernel's own forwarding.
+    pub redirect: u32,
+}
+
+impl Kernel {
+    pub fn twin(&self) -> Result<Twin, KernelError> {
+        let mut object = self.loader(true).load(super::load::OBJECT).map_err(load_error)?;
+        for direction in Direction::ALL {
+            classifier(&mut object, program_name(direction))?.load().map_err(load_error)?;
+        }
+        Ok(Twin { object })
+    }
+}
+
+/// The leading fields of `struct __sk_buff` (include/uapi/linux/bpf.h); all but the interface must be zero.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+struct SkBuff {
+    before: [u32; 10],
+    ifindex: u32,
+    after: [u32; 37],
+}
+
+impl Twin {
+    /// What happens to `frame` in `direction` at the interface. The interface must exist in this network namespace.
+    pub fn ask(&mut self, direction: Direction, ifindex: u32, frame: &[u8]) -> Result<Answered, KernelError> {
+        self.clear()?;
+        let context = SkBuff { ifindex, ..bytemuck::Zeroable::zeroed() };
+        let program: &SchedClassifier = classifier(&mut self.object, program_name(direction))?;
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(frame);
+        options.ctx_in = Some(bytemuck::bytes_of(&context));
+        program.test_run(options).map_err(|e| KernelError::TestRun(io::Error::other(e)))?;
+        self.answer()
+    }
+
+    fn answers(&mut self) -> Result<Array<&mut aya::maps::MapData, AnswerPod>, KernelError> {
+        let map = self.object.map_mut(maps::ANSWER);
+        let map = map.ok_or_else(|| load_error(io::Error::other("the object has no map `answer`")))?;
+        Array::try_from(map).map_err(load_error)
+    }
+
+    fn clear(&mut self) -> Result<(), KernelError> {
+        self.answers()?.set(0, AnswerPod(Answer::default()), 0).map_err(load_error)
+    }
+
+    fn answer(&mut self) -> Result<Answered, KernelError> {
+        let AnswerPod(answer) = self.answers()?.get(&0, 0).map_err(load_error)?;
+        let reason = u8::try_from(answer.reason).ok().and_then(Reason::decode);
+        match reason {
+            Some(reason) if answer.answered == 1 => Ok(Answered {
+                verdict: Verdict { action: Action::decode(answer.action), reason, rule: answer.rule },
+                generation: answer.generation,
+                redirect: answer.redirect,
+            }),
+            _ => Err(KernelError::TestRun(io::Error::other("the program gave no answer"))),
+        }
+    }
+}
+
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct AnswerPod(Answer);
+
+// SAFETY: `Answer` is `bytemuck::Pod`: any bytes are a value of it, and it has no padding.
+unsafe impl aya::Pod for AnswerPod {}
+
+impl std::fmt::Debug for Twin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Twin").finish_non_exhaustive()
+    }
+}

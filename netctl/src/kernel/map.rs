@@ -1,0 +1,1 @@
+//! Every map by name: shape, fill, memory.

@@ -1,0 +1,212 @@
+//! Reads the running generation back: ports, rules and their counters, flows, the document.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use bytemuck::{Pod, Zeroable};
+use netctl_common::abi::{
+    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, MAX_PORTS, NAME_LEN, PORT_COUNTERS, PortEntry,
+    Root, RuleEntry, maps,
+};
+
+use super::load::Kernel;
+use super::{KernelError, bytes, sys};
+
+/// Elements that one system call reads.
+const BATCH: u32 = 4096;
+
+/// A port of the running generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunningPort {
+    pub ifindex: u32,
+    pub entry: PortEntry,
+}
+
+impl RunningPort {
+    pub fn name(&self) -> String {
+        let len = self.entry.name.iter().position(|&b| b == 0).unwrap_or(NAME_LEN);
+        String::from_utf8_lossy(&self.entry.name[..len]).into_owned()
+    }
+}
+
+/// Events that a port could not send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LostEvents {
+    pub suppressed: u64,
+    pub overflowed: u64,
+}
+
+impl Kernel {
+    /// The running generation; `None` before the first one is published.
+    pub fn root(&self) -> Result<Option<Root>, KernelError> {
+        let Some(inner) = self.inner_if_set(maps::ROOT, 0)? else { return Ok(None) };
+        let mut root = Root::zeroed();
+        sys::lookup(inner.as_fd(), &0u32.to_ne_bytes(), bytemuck::bytes_of_mut(&mut root))
+            .map_err(|e| KernelError::map(maps::ROOT, "reading it", e))?;
+        Ok(Some(root))
+    }
+
+    /// [`Self::root`], where nothing running is an error.
+    pub fn running(&self) -> Result<Root, KernelError> {
+        self.root()?.ok_or_else(|| KernelError::NotRunning(self.pins.version()))
+    }
+
+    /// Sorted by name.
+    pub fn ports(&self, root: &Root) -> Result<Vec<RunningPort>, KernelError> {
+        let table = self.inner(maps::PORTS, root.slot)?;
+        let mut ports: Vec<_> = read_all::<u32, PortEntry>(&table, maps::PORTS)?
+            .into_iter()
+            .map(|(ifindex, entry)| RunningPort { ifindex, entry })
+            .collect();
+        ports.sort_by_key(RunningPort::name);
+        Ok(ports)
+    }
+
+    /// Ids of ports by name; empty before the first generation.
+    pub fn port_ids(&self) -> Result<BTreeMap<String, u32>, KernelError> {
+        let Some(root) = self.root()? else { return Ok(BTreeMap::new()) };
+        Ok(self.ports(&root)?.iter().map(|port| (port.name(), port.entry.id)).collect())
+    }
+
+    /// The text of the running generation.
+    pub fn document(&self, root: &Root) -> Result<String, KernelError> {
+        let table = self.inner(maps::DOCUMENT, root.slot)?;
+        let mut text = Vec::with_capacity(root.document_len as usize);
+        let chunks = (root.document_len as usize).div_ceil(DOCUMENT_CHUNK);
+        for index in 0..chunks as u32 {
+            let mut chunk = [0; DOCUMENT_CHUNK];
+            sys::lookup(table.as_fd(), &index.to_ne_bytes(), &mut chunk)
+                .map_err(|e| KernelError::map(maps::DOCUMENT, "reading it", e))?;
+            text.extend_from_slice(&chunk);
+        }
+        text.truncate(root.document_len as usize);
+        String::from_utf8(text).map_err(|_| {
+            let source = io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
+            KernelError::map(maps::DOCUMENT, "reading it", source)
+        })
+    }
+
+    /// Rules by index, each with what it counted in all generations.
+    pub fn rules(&self, root: &Root) -> Result<Vec<(RuleEntry, Counter)>, KernelError> {
+        let rules = self.inner(maps::RULES, root.slot)?;
+        let counters = self.inner(maps::RULE_COUNTERS, root.slot)?;
+        let rules = read_array::<RuleEntry>(&rules, maps::RULES, root.rules)?;
+        let counts = read_array::<Counter>(&counters, maps::RULE_COUNTERS, root.rules * root.cpus)?;
+        let sum = |index: usize| {
+            let rows = counts.iter().skip(index).step_by(rules.len().max(1));
+            rows.fold(rules[index].before, |sum, counter| add(sum, *counter))
+        };
+        Ok((0..rules.len()).map(|index| (rules[index], sum(index))).collect())
+    }
+
+    /// Index: direction * [`netctl_common::verdict::REASONS`] + reason.
+    pub fn port_counters(&self, port: u32) -> Result<Vec<Counter>, KernelError> {
+        let table = self.inner(maps::PORT_COUNTERS, port)?;
+        read_per_cpu(&table, maps::PORT_COUNTERS, PORT_COUNTERS)
+    }
+
+    /// Frames at interfaces that are no ports; same index.
+    pub fn stray_counters(&self) -> Result<Vec<Counter>, KernelError> {
+        let table = self.map(maps::STRAY_COUNTERS)?;
+        read_per_cpu(&table, maps::STRAY_COUNTERS, PORT_COUNTERS)
+    }
+
+    /// The flow table of a port. Reading does not make a flow look used (`htab_lru_map_lookup_elem_sys`).
+    pub fn flows(&self, port: u32) -> Result<Vec<(FlowKey, FlowEntry)>, KernelError> {
+        let table = self.inner(maps::FLOWS, port)?;
+        read_all(&table, maps::FLOWS)
+    }
+
+    pub fn lost_events(&self, port: u32) -> Result<LostEvents, KernelError> {
+        let table = self.map(maps::EVENT_BUDGET)?;
+        let fail = |e| KernelError::map(maps::EVENT_BUDGET, "reading it", e);
+        let mut values = vec![EventBudget::zeroed(); super::publish::possible_cpus()];
+        sys::lookup(table.as_fd(), &port.to_ne_bytes(), bytemuck::cast_slice_mut(&mut values))
+            .map_err(fail)?;
+        Ok(values.iter().fold(LostEvents::default(), |sum, budget| LostEvents {
+            suppressed: sum.suppressed + budget.suppressed,
+            overflowed: sum.overflowed + budget.overflowed,
+        }))
+    }
+
+    /// Ids whose tables are there, whether or not a generation names them: what an interrupted change may leave.
+    pub fn port_tables(&self) -> Result<Vec<u32>, KernelError> {
+        let table = self.map(maps::FLOWS)?;
+        let mut inner = [0; 4];
+        let set = |id: &u32| {
+            sys::lookup(table.as_fd(), &id.to_ne_bytes(), &mut inner)
+                .map_err(|e| KernelError::map(maps::FLOWS, "looking for tables", e))
+        };
+        let mut found = Vec::new();
+        let mut set = set;
+        for id in 0..MAX_PORTS {
+            if set(&id)? {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn inner(&self, name: &str, slot: u32) -> Result<OwnedFd, KernelError> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("slot {slot} is empty"));
+        self.inner_if_set(name, slot)?.ok_or_else(|| KernelError::map(name, "opening a table", missing()))
+    }
+
+    fn inner_if_set(&self, name: &str, slot: u32) -> Result<Option<OwnedFd>, KernelError> {
+        let fail = |e| KernelError::map(name, "opening a table", e);
+        let outer = self.map(name)?;
+        let mut id = [0; 4];
+        if !sys::lookup(outer.as_fd(), &slot.to_ne_bytes(), &mut id).map_err(fail)? {
+            return Ok(None);
+        }
+        sys::open_id(u32::from_ne_bytes(id)).map(Some).map_err(fail)
+    }
+}
+
+pub(super) fn add(a: Counter, b: Counter) -> Counter {
+    Counter { packets: a.packets.wrapping_add(b.packets), bytes: a.bytes.wrapping_add(b.bytes) }
+}
+
+/// All elements of a hash table, in batches; on a live table, each element that stays is seen.
+pub(super) fn read_all<K: Pod, V: Pod>(table: &OwnedFd, name: &str) -> Result<Vec<(K, V)>, KernelError> {
+    let mut elements = Vec::new();
+    let mut keys = vec![0u8; BATCH as usize * size_of::<K>()];
+    let mut values = vec![0u8; BATCH as usize * size_of::<V>()];
+    let mut position = vec![0u8; size_of::<K>().max(4)];
+    let mut at: Option<Vec<u8>> = None;
+    loop {
+        let room = (keys.as_mut_slice(), values.as_mut_slice());
+        let (count, more) = sys::lookup_batch(table.as_fd(), at.as_deref(), &mut position, room, BATCH)
+            .map_err(|e| KernelError::map(name, "reading it", e))?;
+        let read = keys.chunks_exact(size_of::<K>()).zip(values.chunks_exact(size_of::<V>()));
+        elements.extend(
+            read.take(count as usize)
+                .map(|(k, v)| (bytemuck::pod_read_unaligned(k), bytemuck::pod_read_unaligned(v))),
+        );
+        if !more {
+            return Ok(elements);
+        }
+        at = Some(position.clone());
+    }
+}
+
+/// The first `len` elements of an array.
+pub(super) fn read_array<V: Pod>(table: &OwnedFd, name: &str, len: u32) -> Result<Vec<V>, KernelError> {
+    let mut elements: Vec<(u32, V)> = if len == 0 { Vec::new() } else { read_all(table, name)? };
+    elements.truncate(len as usize);
+    Ok(elements.into_iter().map(|(_, value)| value).collect())
+}
+
+fn read_per_cpu(table: &OwnedFd, name: &str, len: u32) -> Result<Vec<Counter>, KernelError> {
+    let cpus = super::publish::possible_cpus();
+    let mut values = vec![0u8; cpus * bytes::per_cpu_size(size_of::<Counter>())];
+    let mut sums = Vec::with_capacity(len as usize);
+    for index in 0..len {
+        sys::lookup(table.as_fd(), &index.to_ne_bytes(), &mut values)
+            .map_err(|e| KernelError::map(name, "reading it", e))?;
+        let counters = bytemuck::cast_slice::<u8, Counter>(&values);
+        sums.push(counters.iter().fold(Counter::default(), |sum, counter| add(sum, *counter)));
+    }
+    Ok(sums)
+}
