@@ -6,4 +6,5 @@
 
 pub mod compile;
 pub mod config;
+pub mod explain;
 pub mod kernel;

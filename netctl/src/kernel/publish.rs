@@ -55,7 +55,7 @@ impl Kernel {
                 tables.iter().map(|table| scope.spawn(move || self.fill(table, slot))).collect();
             threads.into_iter().try_for_each(attach::joined)
         })?;
-        self.switch(&root(publication, slot, generation))?;
+        self.switch(&root_of(publication, slot, generation))?;
         Ok(generation)
     }
 
@@ -194,14 +194,26 @@ fn document(text: &str) -> Table {
     }
 }
 
-fn interface_of(publication: &Publication<'_>, port: &CompiledPort) -> Result<u32, KernelError> {
-    let found = publication.interfaces.get(&port.name).copied();
-    found.ok_or_else(|| KernelError::NoInterface { port: port.name.clone() })
+fn port_rows(publication: &Publication<'_>) -> Result<Rows, KernelError> {
+    let without = |port: &&CompiledPort| !publication.interfaces.contains_key(&port.name);
+    if let Some(port) = publication.compiled.ports.iter().find(without) {
+        return Err(KernelError::NoInterface { port: port.name.clone() });
+    }
+    let mut rows = Rows::default();
+    port_entries(publication).for_each(|(ifindex, entry)| rows.push(&ifindex, &entry));
+    Ok(rows)
 }
 
-fn port_rows(publication: &Publication<'_>) -> Result<Rows, KernelError> {
+fn station_rows(publication: &Publication<'_>) -> Rows {
     let mut rows = Rows::default();
-    for port in &publication.compiled.ports {
+    station_entries(publication).for_each(|(key, entry)| rows.push(&key, &entry));
+    rows
+}
+
+/// Contents of the map `ports`, by ifindex. Ports without an interface are left out.
+pub fn port_entries<'a>(publication: &Publication<'a>) -> impl Iterator<Item = (u32, PortEntry)> + 'a {
+    let interfaces = publication.interfaces;
+    publication.compiled.ports.iter().filter_map(move |port| {
         let mut name = [0; NAME_LEN];
         for (to, from) in name.iter_mut().zip(port.name.bytes()) {
             *to = from;
@@ -216,26 +228,29 @@ fn port_rows(publication: &Publication<'_>) -> Result<Rows, KernelError> {
             classes: port.classes,
             name,
         };
-        rows.push(&interface_of(publication, port)?, &entry);
-    }
-    Ok(rows)
+        Some((*interfaces.get(&port.name)?, entry))
+    })
 }
 
-fn station_rows(publication: &Publication<'_>) -> Rows {
-    let mut rows = Rows::default();
-    for port in &publication.compiled.ports {
-        let ifindex = publication.interfaces.get(&port.name).copied().unwrap_or(0);
+/// Contents of the map `stations`.
+pub fn station_entries<'a>(
+    publication: &Publication<'a>,
+) -> impl Iterator<Item = (StationKey, StationEntry)> + 'a {
+    let interfaces = publication.interfaces;
+    let ports = publication.compiled.ports.iter().map(move |port| {
+        let ifindex = interfaces.get(&port.name).copied().unwrap_or(0);
         let entry = StationEntry { ifindex, port: port.id, classes: port.classes };
-        rows.push(&StationKey { network: port.network, mac: port.mac.0 }, &entry);
-    }
-    for host in &publication.compiled.host_stations {
+        (StationKey { network: port.network, mac: port.mac.0 }, entry)
+    });
+    let hosts = publication.compiled.host_stations.iter().map(|host| {
         let entry = StationEntry { ifindex: 0, port: NO_PORT, classes: host.classes };
-        rows.push(&StationKey { network: host.network, mac: host.mac.0 }, &entry);
-    }
-    rows
+        (StationKey { network: host.network, mac: host.mac.0 }, entry)
+    });
+    ports.chain(hosts)
 }
 
-fn root(publication: &Publication<'_>, slot: u32, generation: u32) -> Root {
+/// The root of a publication.
+pub fn root_of(publication: &Publication<'_>, slot: u32, generation: u32) -> Root {
     let compiled = publication.compiled;
     Root {
         generation,

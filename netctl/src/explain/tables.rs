@@ -1,0 +1,140 @@
+//! [`Tables`] in user space: the contents that a publication would have, and flows in a hash map.
+//!
+//! For questions about a document that does not run, and for the tests that compare the two hosts of the decision.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::HashMap;
+
+use netctl_common::abi::{
+    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, PairKey, PortEntry, PrefixKey, Root, RuleEntry,
+    StationEntry, StationKey, VerdictKey,
+};
+use netctl_common::classify::ServiceRow;
+use netctl_common::decide::Tables;
+use netctl_common::verdict::Reason;
+
+use crate::compile::Compiled;
+use crate::kernel::publish::{Publication, port_entries, root_of, station_entries};
+
+/// Bits of a prefix's key: zone and address.
+const KEY_BITS: u32 = 8 * size_of::<PrefixKey>() as u32;
+
+#[derive(Debug)]
+pub struct HostTables<'a> {
+    compiled: &'a Compiled,
+    root: Root,
+    ports: HashMap<u32, PortEntry>,
+    stations: HashMap<StationKey, StationEntry>,
+    flows: RefCell<HashMap<(u32, FlowKey), FlowEntry>>,
+    /// `CLOCK_MONOTONIC` as the decision sees it, nanoseconds; stands still until it is set.
+    pub now: Cell<u64>,
+    /// Whether decisions leave flows behind.
+    pub writes: bool,
+}
+
+impl<'a> HostTables<'a> {
+    pub fn new(publication: &Publication<'a>, generation: u32) -> Self {
+        Self {
+            compiled: publication.compiled,
+            root: root_of(publication, 0, generation),
+            ports: port_entries(publication).collect(),
+            stations: station_entries(publication).collect(),
+            flows: RefCell::default(),
+            now: Cell::new(1),
+            writes: true,
+        }
+    }
+
+    /// The flows of another generation's tables go on in these.
+    pub fn take_flows(&self, before: &HostTables<'_>) {
+        self.flows.replace(before.flows.take());
+        self.now.set(before.now.get());
+    }
+
+    pub fn flow_count(&self) -> usize {
+        self.flows.borrow().len()
+    }
+}
+
+impl Tables for HostTables<'_> {
+    type Flow<'b>
+        = RefMut<'b, FlowEntry>
+    where
+        Self: 'b;
+
+    fn root(&self) -> Option<&Root> {
+        Some(&self.root)
+    }
+
+    fn port(&self, _slot: u32, ifindex: u32) -> Option<&PortEntry> {
+        self.ports.get(&ifindex)
+    }
+
+    fn station(&self, _slot: u32, key: &StationKey) -> Option<&StationEntry> {
+        self.stations.get(key)
+    }
+
+    fn address(&self, _slot: u32, key: &AddressKey) -> Result<Option<&AddressEntry>, Reason> {
+        Ok(self.compiled.addresses.get(key))
+    }
+
+    fn prefix(&self, _slot: u32, key: &PrefixKey) -> Result<Option<&AddressEntry>, Reason> {
+        let longest_first = (0..=KEY_BITS).rev();
+        Ok(longest_first.filter_map(|bits| self.compiled.prefixes.get(&(bits, cut(key, bits)))).next())
+    }
+
+    fn service(&self, _slot: u32, row: ServiceRow, index: u16) -> Option<u16> {
+        self.compiled.services.get(row as usize)?.get(usize::from(index)).copied()
+    }
+
+    fn service_pair(&self, _slot: u32, index: u32) -> Option<u32> {
+        self.compiled.service_pairs.get(index as usize).copied()
+    }
+
+    fn source_chain(&self, _slot: u32, class: u32) -> Option<ChainEntry> {
+        self.compiled.source_chains.get(class as usize).copied()
+    }
+
+    fn destination_chain(&self, _slot: u32, class: u32) -> Option<ChainEntry> {
+        self.compiled.destination_chains.get(class as usize).copied()
+    }
+
+    fn pair_chain(&self, _slot: u32, key: &PairKey) -> Result<Option<ChainEntry>, Reason> {
+        Ok(self.compiled.pair_chains.get(key).copied())
+    }
+
+    fn verdict(&self, _slot: u32, key: &VerdictKey) -> Result<Option<u32>, Reason> {
+        Ok(self.compiled.verdicts.get(key).copied())
+    }
+
+    fn rule(&self, _slot: u32, index: u32) -> Option<&RuleEntry> {
+        self.compiled.rules.get(index as usize)
+    }
+
+    fn flow(&self, port: u32, key: &FlowKey) -> Result<Option<Self::Flow<'_>>, Reason> {
+        Ok(RefMut::filter_map(self.flows.borrow_mut(), |flows| flows.get_mut(&(port, *key))).ok())
+    }
+
+    fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool {
+        self.flows.borrow_mut().insert((port, *key), *entry);
+        true
+    }
+
+    fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    fn writes(&self) -> bool {
+        self.writes
+    }
+}
+
+/// The first `bits` of a key, the rest zero.
+fn cut(key: &PrefixKey, bits: u32) -> PrefixKey {
+    let mut cut = *key;
+    for (index, byte) in cut.zone_be.iter_mut().chain(&mut cut.address).enumerate() {
+        let kept = bits.saturating_sub(8 * index as u32).min(8);
+        *byte &= !(0xff_u16 >> kept) as u8;
+    }
+    cut
+}
