@@ -1,10 +1,24 @@
 //! netctl: access control and descriptors for virtual machines' network ports.
 //!
 //! Reading order, which is the path of a document: [`config`] (text to [`config::Config`]), [`compile`]
-//! (to [`compile::Compiled`], pure), then what touches the host: [`kernel`] (BPF, the only user of aya),
-//! [`network`] (interfaces, the only user of rtnetlink), [`fd`] (descriptors), [`vmm`] (who uses them).
+//! (to [`compile::Compiled`], pure), [`document`] (both, from a file), then what touches the host: [`kernel`] (BPF,
+//! the only user of aya), [`network`] (interfaces, the only user of rtnetlink), [`apply`] (both, in order), [`fd`]
+//! (descriptors), [`vmm`] (who uses them). [`state`] reads back what runs, [`names`] puts it into the document's words,
+//! [`explain`] asks it. [`cli`] and [`cmd`] are the command line, [`output`] and [`error`] its two ways out.
 
+pub mod apply;
+pub mod cli;
+pub mod cmd;
 pub mod compile;
 pub mod config;
+pub mod diff;
+pub mod document;
+pub mod error;
 pub mod explain;
+pub mod fd;
 pub mod kernel;
+pub mod names;
+pub mod network;
+pub mod output;
+pub mod state;
+pub mod vmm;

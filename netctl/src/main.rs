@@ -1,2 +1,38 @@
-//! The command line.
-fn main() {}
+//! Parses the command line, runs the command, prints the chain of errors, and gives the exit status.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use netctl::cli::Cli;
+use netctl::error::{COULD_NOT_RUN, Error};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match netctl::cmd::run(&cli) {
+        Ok(outcome) => ExitCode::from(outcome.status()),
+        // A reader that has seen enough, as in `netctl stats | head`.
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to tell if standard error is gone.
+            let _ = writeln!(io::stderr(), "netctl: {}", chain(&error));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+/// An error with its sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        // Transparent errors show their source as themselves.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}

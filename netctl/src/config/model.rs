@@ -20,6 +20,28 @@ pub struct Config {
     pub policy: Policy,
 }
 
+impl NetworkKind {
+    /// The word for it in a document.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bridge => "bridge",
+        }
+    }
+}
+
+impl Config {
+    /// Nothing: what runs before anything was applied.
+    pub fn empty() -> Self {
+        Self {
+            networks: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            sets: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            policy: Policy { default: Action::Deny, rules: Vec::new() },
+        }
+    }
+}
+
 /// A switch of one of the kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -102,6 +124,13 @@ pub struct Rule {
     pub name: Option<String>,
     pub log: bool,
     pub line: u32,
+}
+
+impl Rule {
+    /// All of a rule but its place: equal for rules that say the same.
+    pub fn meaning(&self) -> impl std::hash::Hash + Eq + '_ {
+        (self.action, &self.from, &self.to, &self.services, &self.source_ports, &self.name, self.log)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,9 +2,11 @@
 //!
 //! Links are pinned, so that they outlive the process. A clsact filter belongs to the interface and stays by itself.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, qdisc_add_clsact};
@@ -33,25 +35,50 @@ impl Kernel {
     /// Makes the tables of a port and attaches both programs to its interface. What is there already stays.
     ///
     /// Until a generation names the interface, the programs deny everything there.
-    pub fn attach(&self, port: &str, id: u32, interface: &str) -> Result<(), KernelError> {
+    pub fn attach(&self, port: &str, id: u32, interface: &str, ifindex: u32) -> Result<(), KernelError> {
         self.make_port_tables(id)?;
         for direction in Direction::ALL {
-            self.attach_program(port, interface, direction)?;
+            if !self.is_attached(port, ifindex, direction)? {
+                self.attach_program(port, interface, direction)?;
+            }
         }
         Ok(())
     }
 
-    /// Unpins a port's links and frees its tables. For interfaces that are gone, or about to be.
-    pub fn detach(&self, port: &str, id: u32) -> Result<(), KernelError> {
-        for direction in Direction::ALL {
-            let path = self.pins.link(port, program_name(direction));
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(KernelError::Remove { path, source });
-                }
-                _ => {}
+    /// Whether the port's link is there and on this interface; a link of an interface that is gone is removed.
+    fn is_attached(&self, port: &str, ifindex: u32, direction: Direction) -> Result<bool, KernelError> {
+        let path = self.pins.link(port, program_name(direction));
+        let fail = |source| KernelError::map("links", "asking about a link", source);
+        let link = match sys::open_pin(&path) {
+            Ok(link) => link,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(fail(error)),
+        };
+        if sys::link_ifindex(link.as_fd()).map_err(fail)? == ifindex {
+            return Ok(true);
+        }
+        fs::remove_file(&path).map_err(|source| KernelError::Remove { path, source })?;
+        Ok(false)
+    }
+
+    /// Frees tables and links of ports that are not among `wanted` (name and id), whatever left them behind.
+    pub fn forget_ports(&self, wanted: &BTreeMap<&str, u32>) -> Result<(), KernelError> {
+        let names = wanted.keys().flat_map(|port| Direction::ALL.map(|d| self.pins.link(port, program_name(d))));
+        let names: BTreeSet<PathBuf> = names.collect();
+        let links = self.pins.links();
+        let fail = |source| KernelError::Remove { path: links.clone(), source };
+        for entry in fs::read_dir(&links).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            if !names.contains(&path) {
+                fs::remove_file(&path).map_err(|source| KernelError::Remove { path, source })?;
             }
         }
+        let ids: BTreeSet<u32> = wanted.values().copied().collect();
+        let tables = self.port_tables()?;
+        tables.into_iter().filter(|id| !ids.contains(id)).try_for_each(|id| self.free_tables(id))
+    }
+
+    fn free_tables(&self, id: u32) -> Result<(), KernelError> {
         let free = |name: &'static str| {
             let map = self.map(name)?;
             sys::delete(map.as_fd(), &id.to_ne_bytes())
@@ -90,9 +117,6 @@ impl Kernel {
     fn attach_program(&self, port: &str, interface: &str, direction: Direction) -> Result<(), KernelError> {
         let name = program_name(direction);
         let path = self.pins.link(port, name);
-        if path.exists() {
-            return Ok(());
-        }
         let fail = |source: ProgramError| {
             if is_permission(&source) {
                 return KernelError::Permission;
@@ -114,7 +138,7 @@ impl Kernel {
     }
 }
 
-fn pin(link: SchedClassifierLink, interface: &str, path: std::path::PathBuf) -> Result<(), KernelError> {
+fn pin(link: SchedClassifierLink, interface: &str, path: PathBuf) -> Result<(), KernelError> {
     let fail = |source: Box<dyn std::error::Error + Send + Sync>| KernelError::PinLink {
         interface: interface.to_owned(),
         path: path.clone(),

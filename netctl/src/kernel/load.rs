@@ -128,12 +128,6 @@ impl Kernel {
         Err(KernelError::Layout { map: name.to_owned(), path: self.pins.version() })
     }
 
-    /// Takes everything out of the kernel: programs detach with their links. Ports must be gone by then; a port that
-    /// is still there would be open.
-    pub fn unload(self) -> Result<(), KernelError> {
-        self.pins.remove()
-    }
-
     pub fn pins(&self) -> &Pins {
         &self.pins
     }

@@ -63,8 +63,9 @@ impl Pins {
         Ok(())
     }
 
-    /// Unpins everything of this version: what is attached by a link is detached with it.
-    pub(super) fn remove(&self) -> Result<(), KernelError> {
+    /// Unpins everything of this version: what is attached by a link is detached with it. Ports must be gone by then; one
+    /// that is still there would be open.
+    pub fn remove(&self) -> Result<(), KernelError> {
         let removed = |path: PathBuf, result: io::Result<()>| match result {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(KernelError::Remove { path, source: error })

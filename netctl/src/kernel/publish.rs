@@ -137,9 +137,9 @@ fn array_table<V: Pod>(name: &'static str, values: &[V]) -> Table {
 /// Key of an LPM trie (`struct bpf_lpm_trie_key`).
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct TrieKey {
-    prefix_len: u32,
-    data: PrefixKey,
+pub(super) struct TrieKey {
+    pub prefix_len: u32,
+    pub data: PrefixKey,
 }
 
 fn tables(publication: &Publication<'_>) -> Result<Vec<Table>, KernelError> {

@@ -210,3 +210,8 @@ fn read_per_cpu(table: &OwnedFd, name: &str, len: u32) -> Result<Vec<Counter>, K
     }
     Ok(sums)
 }
+
+/// `CLOCK_MONOTONIC` in nanoseconds, the clock of flows and events.
+pub fn monotonic_now() -> u64 {
+    sys::monotonic_now()
+}

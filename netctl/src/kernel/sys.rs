@@ -11,7 +11,6 @@ const MAP_CREATE: i32 = 0;
 const MAP_LOOKUP_ELEM: i32 = 1;
 const MAP_UPDATE_ELEM: i32 = 2;
 const MAP_DELETE_ELEM: i32 = 3;
-const MAP_GET_NEXT_KEY: i32 = 4;
 const OBJ_GET: i32 = 7;
 const MAP_GET_FD_BY_ID: i32 = 14;
 const OBJ_GET_INFO_BY_FD: i32 = 15;
@@ -172,6 +171,30 @@ pub(super) fn info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
     Ok(info)
 }
 
+/// The head of `struct bpf_link_info` and, of its union, what a tcx link has there.
+#[repr(C)]
+#[derive(Default)]
+struct LinkInfo {
+    kind: u32,
+    id: u32,
+    prog_id: u32,
+    pad: u32,
+    ifindex: u32,
+    attach_type: u32,
+}
+
+/// `BPF_LINK_TYPE_TCX`.
+const LINK_TYPE_TCX: u32 = 11;
+
+/// The interface of a tcx link; 0 if it is gone, or if the link is of another kind.
+pub(super) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut info = LinkInfo::default();
+    let mut attr =
+        InfoAttr { fd: number(link), len: size_of::<LinkInfo>() as u32, info: std::ptr::from_mut(&mut info) as u64 };
+    bpf(OBJ_GET_INFO_BY_FD, &mut attr)?;
+    Ok(if info.kind == LINK_TYPE_TCX { info.ifindex } else { 0 })
+}
+
 /// `flags`: `BPF_ANY` (0), `BPF_NOEXIST` (1), `BPF_EXIST` (2).
 pub(super) fn update(map: BorrowedFd<'_>, key: &[u8], value: &[u8], flags: u64) -> io::Result<()> {
     let mut attr =
@@ -194,17 +217,6 @@ pub(super) fn lookup(map: BorrowedFd<'_>, key: &[u8], value: &mut [u8]) -> io::R
 pub(super) fn delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<bool> {
     let mut attr = ElementAttr { map_fd: number(map), key: address(key), ..ElementAttr::default() };
     found(bpf(MAP_DELETE_ELEM, &mut attr))
-}
-
-/// `false` behind the last key. `None` starts.
-pub(super) fn next_key(map: BorrowedFd<'_>, key: Option<&[u8]>, next: &mut [u8]) -> io::Result<bool> {
-    let mut attr = ElementAttr {
-        map_fd: number(map),
-        key: key.map_or(0, address),
-        value_or_next: address_mut(next),
-        ..ElementAttr::default()
-    };
-    found(bpf(MAP_GET_NEXT_KEY, &mut attr))
 }
 
 fn found(result: io::Result<i32>) -> io::Result<bool> {
@@ -265,4 +277,29 @@ pub(super) fn file_system_type(path: &Path) -> io::Result<u64> {
         facts.assume_init()
     };
     Ok(facts.f_type as u64)
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds.
+pub(super) fn monotonic_now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the structure is ours; the clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// How many elements a hash table or trie has now.
+pub(super) fn count(map: BorrowedFd<'_>, key_size: usize, value_size: usize) -> io::Result<u64> {
+    const BATCH: u32 = 4096;
+    let (mut keys, mut values) = (vec![0; key_size * BATCH as usize], vec![0; value_size * BATCH as usize]);
+    let mut position = vec![0; key_size.max(4)];
+    let (mut sum, mut at) = (0, None);
+    loop {
+        let room = (keys.as_mut_slice(), values.as_mut_slice());
+        let (count, more) = lookup_batch(map, at.as_deref(), &mut position, room, BATCH)?;
+        sum += u64::from(count);
+        if !more {
+            return Ok(sum);
+        }
+        at = Some(position.clone());
+    }
 }

@@ -1,0 +1,191 @@
+//! Makes the host as a document says, in an order in which no port is ever up without its policy.
+//!
+//! 1. check and plan, changing nothing; 2. new interfaces, down; 3. programs on them, which deny; 4. the new
+//! generation, by one switch; 5. interfaces up; 6. what is no longer wanted goes. Until the switch, an error takes
+//! back what was made and leaves the running generation; after it, what is left to do is found by the next `apply`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use netctl_common::abi::{Counter, Root, RuleEntry};
+
+use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
+use crate::config::{self, Config, Rule};
+use crate::document::Document;
+use crate::kernel::publish::Publication;
+use crate::kernel::{Kernel, KernelError};
+use crate::network::{self, Conflict, Netlink, NetworkError, Plan};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    #[error("the document does not fit this host:\n{}", list(.0))]
+    Conflicts(Vec<Conflict>),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error("cannot lock {path}", path = path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("cannot tell this network namespace by {path}", path = path.display())]
+    Namespace { path: PathBuf, source: io::Error },
+    #[error("{cause}; taking back what was made failed too: {undo}")]
+    Undo { cause: Box<ApplyError>, undo: NetworkError },
+}
+
+fn list(conflicts: &[Conflict]) -> String {
+    conflicts.iter().map(|conflict| format!("  {conflict}")).collect::<Vec<_>>().join("\n")
+}
+
+/// What an [`apply`] did.
+#[derive(Debug)]
+pub struct Applied {
+    pub generation: u32,
+    pub plan: Plan,
+}
+
+/// Held while the host is changed; another `apply` waits.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the lock goes with the file")] File);
+
+impl Lock {
+    /// Waits for other changes to end. The BPF file system itself is locked: it is what all of them share.
+    pub fn take(bpffs: &Path) -> Result<Self, ApplyError> {
+        let fail = |source| ApplyError::Lock { path: bpffs.to_owned(), source };
+        let file = File::open(bpffs).map_err(fail)?;
+        file.lock().map_err(fail)?;
+        Ok(Self(file))
+    }
+}
+
+/// What `apply` would change on the host's interfaces.
+pub async fn plan(config: &Config) -> Result<Plan, ApplyError> {
+    let observed = network::observe(&Netlink::connect()?).await?;
+    network::plan(config, &observed).map_err(ApplyError::Conflicts)
+}
+
+pub async fn apply(bpffs: &Path, document: &Document) -> Result<Applied, ApplyError> {
+    let config = &document.config;
+    // Before anything else: a missing BPF file system is no place for a lock.
+    crate::kernel::pins::Pins::at(bpffs)?;
+    let _lock = Lock::take(bpffs)?;
+    let netlink = Netlink::connect()?;
+    let observed = network::observe(&netlink).await?;
+    let plan = network::plan(config, &observed).map_err(ApplyError::Conflicts)?;
+    let kernel = Kernel::open_or_load(bpffs)?;
+    let before = Before::read(&kernel)?;
+    let ids = PortIds::assign(&before.ports, config)?;
+    let compiled = compile::compile(config, &ids, &Budget::default())?;
+
+    let made = network::apply::make(&netlink, &plan).await?;
+    let enforced = enforce(&kernel, &netlink, document, &compiled).await;
+    let generation = match enforced {
+        Ok(generation) => generation,
+        Err(cause) => return Err(take_back(&netlink, made, cause).await),
+    };
+    before.carry_counters(&kernel, config, &compiled)?;
+    network::apply::start(&netlink, &plan).await?;
+    network::apply::remove(&netlink, &plan).await?;
+    kernel.forget_ports(&compiled.ports.iter().map(|port| (port.name.as_str(), port.id)).collect())?;
+    Ok(Applied { generation, plan })
+}
+
+/// Programs on every port, then the generation.
+async fn enforce(
+    kernel: &Kernel,
+    netlink: &Netlink,
+    document: &Document,
+    compiled: &Compiled,
+) -> Result<u32, ApplyError> {
+    let observed = network::observe(netlink).await?;
+    let index = |interface: &str| observed.named(interface).map(|found| found.index);
+    let interfaces: BTreeMap<String, u32> =
+        compiled.ports.iter().filter_map(|p| Some((p.name.clone(), index(&p.interface)?))).collect();
+    for port in &compiled.ports {
+        if let Some(&ifindex) = interfaces.get(&port.name) {
+            kernel.attach(&port.name, port.id, &port.interface, ifindex)?;
+        }
+    }
+    let publication = Publication {
+        compiled,
+        interfaces: &interfaces,
+        document: &document.text,
+        namespace: namespace()?,
+    };
+    Ok(kernel.publish(&publication)?)
+}
+
+async fn take_back(netlink: &Netlink, made: network::apply::Made, cause: ApplyError) -> ApplyError {
+    match network::apply::undo(netlink, made).await {
+        Ok(()) => cause,
+        Err(undo) => ApplyError::Undo { cause: Box::new(cause), undo },
+    }
+}
+
+/// Inode of the network namespace of this thread.
+fn namespace() -> Result<u32, ApplyError> {
+    let path = PathBuf::from("/proc/thread-self/ns/net");
+    match std::fs::metadata(&path) {
+        // proc gives namespaces inode numbers of 32 bits (fs/proc/generic.c, proc_alloc_inum).
+        Ok(facts) => Ok(facts.ino() as u32),
+        Err(source) => Err(ApplyError::Namespace { path, source }),
+    }
+}
+
+/// What ran before.
+struct Before {
+    root: Option<Root>,
+    ports: BTreeMap<String, u32>,
+}
+
+impl Before {
+    fn read(kernel: &Kernel) -> Result<Self, ApplyError> {
+        let root = kernel.root()?;
+        if root.is_some_and(|root| Ok(root.namespace) != namespace().map_err(drop)) {
+            return Err(KernelError::OtherNamespace(kernel.pins().version()).into());
+        }
+        Ok(Self { root, ports: kernel.port_ids()? })
+    }
+
+    /// Rules that are the same as before go on counting from where they were, wherever they stand now.
+    fn carry_counters(&self, kernel: &Kernel, config: &Config, compiled: &Compiled) -> Result<(), ApplyError> {
+        let Some(old_root) = self.root else { return Ok(()) };
+        let old_rules = kernel.rules(&old_root)?;
+        if old_rules.iter().all(|(_, counted)| *counted == Counter::default()) {
+            return Ok(());
+        }
+        let document = kernel.document(&old_root)?;
+        // Another version's document may not parse; its counts are lost, nothing else.
+        let Ok((old, _)) = config::parse("document before", &document) else { return Ok(()) };
+        let mut counted: HashMap<_, _> =
+            old.policy.rules.iter().map(Rule::meaning).zip(old_rules.iter().map(|(_, counted)| *counted)).collect();
+        let rules = compiled.rules.iter().zip(&config.policy.rules);
+        let carried: Vec<RuleEntry> = rules
+            .map(|(entry, rule)| RuleEntry { before: counted.remove(&rule.meaning()).unwrap_or_default(), ..*entry })
+            .collect();
+        let slot = kernel.running()?.slot;
+        Ok(kernel.carry_counters(slot, &carried)?)
+    }
+}
+
+/// Removes all that netctl made: interfaces first, so that none is left without its programs.
+pub async fn down(bpffs: &Path) -> Result<Plan, ApplyError> {
+    let netlink = Netlink::connect()?;
+    let pins = crate::kernel::pins::Pins::at(bpffs);
+    let _lock = pins.is_ok().then(|| Lock::take(bpffs)).transpose()?;
+    let plan = network::plan_down(&network::observe(&netlink).await?);
+    network::apply::remove(&netlink, &plan).await?;
+    if let Ok(pins) = pins {
+        pins.remove()?;
+    }
+    Ok(plan)
+}
+
+/// What [`down`] would remove.
+pub async fn plan_down() -> Result<Plan, ApplyError> {
+    Ok(network::plan_down(&network::observe(&Netlink::connect()?).await?))
+}

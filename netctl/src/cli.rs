@@ -1,0 +1,241 @@
+//! What can be typed. Each doc comment is the help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::kernel::pins::BPFFS;
+
+/// Access control and descriptors for the network ports of virtual machines.
+///
+/// One document describes networks, ports and the policy between them; `netctl apply` makes the host so. The policy is
+/// enforced in the kernel and stays when netctl exits. Exit status: 0 done or yes, 1 the answer is no, 2 could not run.
+#[derive(Debug, Parser)]
+#[command(name = "netctl", version, after_help = "Example:\n  netctl apply host.toml && netctl explain web1 db1 tcp/5432")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Mount point of the BPF file system that holds the running state.
+    #[arg(long, global = true, env = "NETCTL_BPFFS", default_value = BPFFS, value_name = "DIR")]
+    pub bpffs: PathBuf,
+
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a document: all errors and warnings, with their lines. Needs no root.
+    #[command(after_help = "Example:\n  netctl check host.toml")]
+    Check(FileArgs),
+
+    /// Make the host as the document says.
+    ///
+    /// Interfaces are made with their programs attached before they go up; the policy changes in one step. On an error
+    /// the running policy stays.
+    #[command(after_help = "Example:\n  netctl apply host.toml --dry-run")]
+    Apply(ApplyArgs),
+
+    /// What `apply` would change. Exits with 1 if there is something.
+    #[command(after_help = "Example:\n  netctl diff host.toml")]
+    Diff(FileArgs),
+
+    /// The document that runs, in the form that `apply` accepts.
+    #[command(after_help = "Example:\n  netctl show > host.toml")]
+    Show(JsonArgs),
+
+    /// Remove all that netctl made: ports, networks, programs and maps.
+    #[command(after_help = "Example:\n  netctl down --dry-run")]
+    Down(DownArgs),
+
+    /// Networks of the running document.
+    #[command(subcommand, after_help = "Example:\n  netctl network list")]
+    Network(NetworkCommand),
+
+    /// Ports of the running document.
+    #[command(subcommand, after_help = "Example:\n  netctl port list --json")]
+    Port(PortCommand),
+
+    /// Start a virtual machine monitor with the descriptors of ports.
+    ///
+    /// Opens the queues of each port (and vhost where it can be had), puts the arguments for them in place of `{PORT}`
+    /// among the monitor's arguments, and becomes the monitor.
+    #[command(after_help = "Example:\n  netctl run web1 -- qemu-system-x86_64 -m 512 -nographic '{web1}' disk.qcow2")]
+    Run(RunArgs),
+
+    /// Would this flow be allowed, by which rule, at which port?
+    ///
+    /// Asks the running programs, or, with --document, the same code in user space. Exits with 1 if it is denied.
+    #[command(after_help = "Example:\n  netctl explain web1 db1 tcp/5432\n  netctl explain world/192.0.2.7 web1 icmp/echo-request")]
+    Explain(ExplainArgs),
+
+    /// Denied frames, and new flows of rules with `log = true`.
+    #[command(after_help = "Example:\n  netctl events --follow --port web1")]
+    Events(EventsArgs),
+
+    /// Flow tables of the ports.
+    #[command(after_help = "Example:\n  netctl flows --port web1")]
+    Flows(PortArgs),
+
+    /// Counters by port and reason, and by rule.
+    #[command(after_help = "Example:\n  netctl stats --json")]
+    Stats(PortArgs),
+
+    /// The maps in the kernel.
+    #[command(subcommand, after_help = "Example:\n  netctl map dump rules")]
+    Map(MapCommand),
+
+    /// The JSON Schema of the document.
+    #[command(after_help = "Example:\n  netctl schema > netctl.schema.json")]
+    Schema,
+
+    /// A completion script for a shell.
+    #[command(after_help = "Example:\n  netctl completions bash > /etc/bash_completion.d/netctl")]
+    Completions { shell: clap_complete::Shell },
+
+    /// Write the manual pages into a folder.
+    #[command(hide = true, after_help = "Example:\n  netctl man target/man")]
+    Man { directory: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// The document; `-` for standard input.
+    pub file: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// The document; `-` for standard input.
+    pub file: PathBuf,
+    /// Print what would change, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct JsonArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Print what would be removed, and remove nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum NetworkCommand {
+    /// One line per network.
+    #[command(after_help = "Example:\n  netctl network list")]
+    List(JsonArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PortCommand {
+    /// One line per port, with its interface.
+    #[command(after_help = "Example:\n  netctl port list --json")]
+    List(JsonArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Ports to open.
+    #[arg(required = true, value_name = "PORT")]
+    pub ports: Vec<String>,
+    /// The monitor and its arguments.
+    #[arg(required = true, last = true, value_name = "VMM")]
+    pub command: Vec<std::ffi::OsString>,
+    /// Print the monitor's command line, with the numbers that the descriptors would have, and start nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Who opens: a port, `host`, or an address (`world/192.0.2.7`, `web1/10.0.0.11` where it has several).
+    pub from: String,
+    /// Towards whom: the same words, or a group address.
+    pub to: String,
+    /// One service, as in a rule: tcp/443, udp/53, icmp/echo-request, ip/47.
+    pub service: String,
+    /// Source port of TCP and UDP.
+    #[arg(long, default_value_t = 49152, value_name = "PORT")]
+    pub source_port: u16,
+    /// Ask a document that does not run, in user space.
+    #[arg(long, value_name = "FILE")]
+    pub document: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// Wait for more.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only of this port.
+    #[arg(long)]
+    pub port: Option<String>,
+    /// Only with this reason.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PortArgs {
+    /// Only of this port.
+    #[arg(long)]
+    pub port: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MapCommand {
+    /// Every map with its size and memory.
+    #[command(after_help = "Example:\n  netctl map list")]
+    List(JsonArgs),
+    /// The elements of one map, in the document's words.
+    #[command(after_help = "Example:\n  netctl map dump addresses")]
+    Dump(MapDumpArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct MapDumpArgs {
+    /// Name of the map, as `map list` prints it.
+    pub map: String,
+    /// Only the table of this port; for `flows` and `port_counters`.
+    #[arg(long)]
+    pub port: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}

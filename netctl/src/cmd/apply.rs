@@ -1,0 +1,89 @@
+//! `netctl apply` and `netctl diff`.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::block_on;
+use super::check::sound_document;
+use crate::apply;
+use crate::cli::{ApplyArgs, FileArgs};
+use crate::diff::{self, RuleChange};
+use crate::document::Document;
+use crate::error::{Error, Outcome};
+use crate::network::Plan;
+use crate::output::write_json;
+use crate::state::State;
+
+/// What applying a document changes.
+#[derive(Serialize)]
+struct Difference {
+    interfaces: Plan,
+    policy: Vec<RuleChange>,
+}
+
+pub(super) fn run(
+    bpffs: &Path,
+    args: &ApplyArgs,
+    color: bool,
+    out: &mut impl Write,
+) -> Result<Outcome, Error> {
+    let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
+    if args.dry_run {
+        difference(bpffs, &document)?.write(args.json, out)?;
+        return Ok(Outcome::Yes);
+    }
+    let applied = block_on(apply::apply(bpffs, &document))??;
+    let written = if args.json {
+        write_json(out, &serde_json::json!({ "generation": applied.generation, "interfaces": applied.plan }))
+    } else {
+        let config = &document.config;
+        let (rules, ports) = (config.policy.rules.len(), config.ports.len());
+        write_plan(&applied.plan, out)
+            .and_then(|()| writeln!(out, "generation {}: {rules} rules for {ports} ports", applied.generation))
+    };
+    written.map_err(Error::Output)?;
+    Ok(Outcome::Yes)
+}
+
+pub(super) fn diff(
+    bpffs: &Path,
+    args: &FileArgs,
+    color: bool,
+    out: &mut impl Write,
+) -> Result<Outcome, Error> {
+    let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
+    let difference = difference(bpffs, &document)?;
+    difference.write(args.json, out)?;
+    Ok(Outcome::yes_if(difference.interfaces.is_empty() && difference.policy.is_empty()))
+}
+
+fn difference(bpffs: &Path, document: &Document) -> Result<Difference, Error> {
+    let interfaces = block_on(apply::plan(&document.config))??;
+    let running = match State::read(bpffs) {
+        Ok(state) => Some(state.config),
+        Err(Error::Kernel(crate::kernel::KernelError::NotRunning(_))) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Difference { interfaces, policy: diff::policies(running.as_ref(), &document.config) })
+}
+
+impl Difference {
+    fn write(&self, json: bool, out: &mut impl Write) -> Result<(), Error> {
+        let written = if json {
+            write_json(out, self)
+        } else {
+            write_plan(&self.interfaces, out)
+                .and_then(|()| self.policy.iter().try_for_each(|change| writeln!(out, "{change}")))
+        };
+        written.map_err(Error::Output)
+    }
+}
+
+pub(super) fn write_plan(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
+    for warning in &plan.warnings {
+        writeln!(std::io::stderr(), "netctl: {warning}")?;
+    }
+    plan.changes().try_for_each(|change| writeln!(out, "{change}"))
+}

@@ -1,0 +1,57 @@
+//! `netctl check`.
+
+use std::io::{self, Write};
+
+use crate::cli::FileArgs;
+use crate::config::{Diagnostics, Severity};
+use crate::document::{self, Document};
+use crate::error::{Error, Outcome};
+use crate::output::write_json;
+
+pub(super) fn run(args: &FileArgs, color: bool, out: &mut impl Write) -> Result<Outcome, Error> {
+    let (findings, summary) = match document::read(&args.file)? {
+        Ok(document) => {
+            let config = &document.config;
+            let (rules, ports) = (config.policy.rules.len(), config.ports.len());
+            (document.findings, Some(format!("{rules} rules for {ports} ports are fine")))
+        }
+        Err(findings) => (findings, None),
+    };
+    if args.json {
+        write_json(out, &findings).map_err(Error::Output)?;
+    } else {
+        report(&findings, color)?;
+        if let Some(summary) = &summary {
+            writeln!(out, "{}: {summary}", args.file.display()).map_err(Error::Output)?;
+        }
+    }
+    Ok(Outcome::yes_if(!findings.has_errors()))
+}
+
+/// Reads a document for a command that needs one without errors; `None` after its errors were printed.
+pub(super) fn sound_document(file: &std::path::Path, color: bool) -> Result<Option<Document>, Error> {
+    match document::read(file)? {
+        Ok(document) => {
+            report(&document.findings, color)?;
+            Ok(Some(document))
+        }
+        Err(findings) => {
+            report(&findings, color)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Findings with their source lines, to standard error.
+fn report(findings: &Diagnostics, color: bool) -> Result<(), Error> {
+    let mut err = io::stderr().lock();
+    findings.render(&mut err, color).map_err(Error::Output)?;
+    let counted = |severity, one: &str| match findings.count(severity) {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {one}s")),
+    };
+    let counts = [counted(Severity::Error, "error"), counted(Severity::Warning, "warning")];
+    let words: Vec<String> = counts.into_iter().flatten().collect();
+    if words.is_empty() { Ok(()) } else { writeln!(err, "netctl: {}", words.join(", ")).map_err(Error::Output) }
+}

@@ -1,0 +1,18 @@
+//! `netctl down`.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::apply::write_plan;
+use super::block_on;
+use crate::apply;
+use crate::cli::DownArgs;
+use crate::error::{Error, Outcome};
+use crate::output::write_json;
+
+pub(super) fn run(bpffs: &Path, args: &DownArgs, out: &mut impl Write) -> Result<Outcome, Error> {
+    let plan = if args.dry_run { block_on(apply::plan_down())?? } else { block_on(apply::down(bpffs))?? };
+    let written = if args.json { write_json(out, &plan) } else { write_plan(&plan, out) };
+    written.map_err(Error::Output)?;
+    Ok(Outcome::Yes)
+}

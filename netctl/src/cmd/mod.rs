@@ -1,0 +1,61 @@
+//! One file per command. Commands build rows and plans; printing is [`crate::output`]'s.
+
+mod apply;
+mod check;
+mod down;
+mod events;
+mod explain;
+mod flows;
+mod generate;
+mod map;
+mod network;
+mod port;
+mod run;
+mod show;
+mod stats;
+
+use std::future::Future;
+use std::io::{self, IsTerminal};
+
+use crate::cli::{Cli, Color, Command, MapCommand, NetworkCommand, PortCommand};
+use crate::error::{Error, Outcome};
+
+/// Runs the command that was typed.
+pub fn run(cli: &Cli) -> Result<Outcome, Error> {
+    let bpffs = cli.bpffs.as_path();
+    let out = &mut io::stdout().lock();
+    match &cli.command {
+        Command::Check(args) => check::run(args, use_color(cli.color), out),
+        Command::Apply(args) => apply::run(bpffs, args, use_color(cli.color), out),
+        Command::Diff(args) => apply::diff(bpffs, args, use_color(cli.color), out),
+        Command::Show(args) => show::run(bpffs, args, out),
+        Command::Down(args) => down::run(bpffs, args, out),
+        Command::Network(NetworkCommand::List(args)) => network::list(bpffs, args, out),
+        Command::Port(PortCommand::List(args)) => port::list(bpffs, args, out),
+        Command::Run(args) => run::run(bpffs, args, out),
+        Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
+        Command::Events(args) => events::run(bpffs, args, out),
+        Command::Flows(args) => flows::run(bpffs, args, out),
+        Command::Stats(args) => stats::run(bpffs, args, out),
+        Command::Map(MapCommand::List(args)) => map::list(bpffs, args, out),
+        Command::Map(MapCommand::Dump(args)) => map::dump(bpffs, args, out),
+        Command::Schema => generate::schema(out),
+        Command::Completions { shell } => generate::completions(*shell, out),
+        Command::Man { directory } => generate::man(directory),
+    }
+}
+
+/// Diagnostics go to standard error; colour follows it.
+fn use_color(color: Color) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    }
+}
+
+/// Runs what waits for the kernel's netlink or ring buffer.
+fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,23 @@
+//! `netctl show`.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::cli::JsonArgs;
+use crate::error::{Error, Outcome};
+use crate::output::write_json;
+use crate::state::State;
+
+pub(super) fn run(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Result<Outcome, Error> {
+    let state = State::read(bpffs)?;
+    let written = if args.json {
+        write_json(
+            out,
+            &serde_json::json!({ "generation": state.root.generation, "document": state.document }),
+        )
+    } else {
+        out.write_all(state.document.as_bytes())
+    };
+    written.map_err(Error::Output)?;
+    Ok(Outcome::Yes)
+}

@@ -1,0 +1,69 @@
+//! A document from a file to a checked [`Config`]: read within bounds, parsed, compiled once for its budgets, linted.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
+use crate::config::{self, Config, Diagnostic, Diagnostics, MAX_DOCUMENT_BYTES, Severity};
+use crate::error::Error;
+
+/// A document without errors.
+#[derive(Debug)]
+pub struct Document {
+    pub text: String,
+    pub config: Config,
+    /// Warnings only.
+    pub findings: Diagnostics,
+}
+
+/// Reads and checks; the inner error holds all errors of the document.
+pub fn read(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
+    let text = read_text(path)?;
+    Ok(check(&path.display().to_string(), text))
+}
+
+/// Checks a text.
+pub fn check(name: &str, text: String) -> Result<Document, Diagnostics> {
+    let (config, mut findings) = config::parse(name, &text)?;
+    if let Err(error) = compile_new(&config) {
+        findings.push(compile_diagnostic(&error));
+        return Err(findings);
+    }
+    for warning in compile::lint(&config, &Budget::default()) {
+        let found = Diagnostic::on_line(Severity::Warning, warning.line, warning.message, warning.help);
+        findings.push(match warning.other_line {
+            Some(line) => found.and_line(line, "this one comes first"),
+            None => found,
+        });
+    }
+    Ok(Document { text, config, findings })
+}
+
+/// As if nothing ran yet.
+fn compile_new(config: &Config) -> Result<Compiled, CompileError> {
+    compile::compile(config, &PortIds::assign(&BTreeMap::new(), config)?, &Budget::default())
+}
+
+fn compile_diagnostic(error: &CompileError) -> Diagnostic {
+    Diagnostic::on_line(Severity::Error, error.line().unwrap_or(1), error.to_string(), "")
+}
+
+fn read_text(path: &Path) -> Result<String, Error> {
+    let fail = |source| Error::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    // One byte more than may be tells a file that is too large from one that just fits.
+    let limit = MAX_DOCUMENT_BYTES as u64;
+    if path == Path::new("-") {
+        io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+    } else {
+        File::open(path).map_err(fail)?.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+    }
+    if bytes.len() as u64 > limit {
+        let size = std::fs::metadata(path).map_or(limit + 1, |facts| facts.len());
+        return Err(Error::TooLarge { path: path.to_owned(), bytes: size, limit });
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| fail(io::Error::new(io::ErrorKind::InvalidData, "a document is UTF-8, this is not")))
+}

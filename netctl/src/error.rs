@@ -1,0 +1,80 @@
+//! What ends a command, and its exit status.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::Config;
+use crate::kernel::KernelError;
+
+/// Anything that stopped a command. The chain of sources is printed once, by `main`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read {path}", path = path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path} has {bytes} bytes; a document may have {limit}", path = path.display())]
+    TooLarge { path: PathBuf, bytes: u64, limit: u64 },
+    #[error("no port `{name}` in the running document{hint}")]
+    NoPort { name: String, hint: String },
+    #[error("the running document does not parse; this netctl is older than the one that applied it")]
+    RunningDocument,
+    #[error("{0}")]
+    Question(String),
+    #[error("no map `{name}`{hint}; `netctl map list` shows them")]
+    NoMap { name: String, hint: String },
+    #[error("cannot write")]
+    Output(#[source] io::Error),
+    #[error("cannot start {program}", program = .program.display())]
+    Exec { program: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    #[error(transparent)]
+    Network(#[from] crate::network::NetworkError),
+    #[error(transparent)]
+    Vmm(#[from] crate::vmm::VmmError),
+    #[error(transparent)]
+    Apply(#[from] crate::apply::ApplyError),
+    #[error("cannot start the asynchronous runtime")]
+    Runtime(#[source] io::Error),
+}
+
+impl Error {
+    pub fn no_port(name: &str, config: &Config) -> Self {
+        let nearest = nearest(name, config.ports.keys().map(String::as_str));
+        let hint = nearest.map_or_else(
+            || "; `netctl port list` shows them".to_owned(),
+            |nearest| format!("; did you mean `{nearest}`?"),
+        );
+        Self::NoPort { name: name.to_owned(), hint }
+    }
+}
+
+/// The known word that is most like `word`, if one is.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.into_iter().map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
+    scored.filter(|(score, _)| *score > 0.75).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
+}
+
+/// How a command that could run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, or yes: exit status 0.
+    Yes,
+    /// The answer is no: exit status 1.
+    No,
+}
+
+impl Outcome {
+    pub const fn yes_if(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Yes => 0,
+            Self::No => 1,
+        }
+    }
+}
+
+/// Could not run: exit status 2.
+pub const COULD_NOT_RUN: u8 = 2;

@@ -1,0 +1,45 @@
+//! What runs on this host, read back from the kernel: for every command that shows something.
+
+use std::path::Path;
+
+use netctl_common::abi::Root;
+
+use crate::config::{self, Config};
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::kernel::running::RunningPort;
+use crate::names::Names;
+
+/// One generation, as it was when it was read.
+#[derive(Debug)]
+pub struct State {
+    pub kernel: Kernel,
+    pub root: Root,
+    /// Sorted by name.
+    pub ports: Vec<RunningPort>,
+    pub document: String,
+    pub config: Config,
+    pub names: Names,
+}
+
+impl State {
+    pub fn read(bpffs: &Path) -> Result<Self, Error> {
+        Self::read_with(Kernel::open(bpffs)?)
+    }
+
+    pub fn read_with(kernel: Kernel) -> Result<Self, Error> {
+        let root = kernel.running()?;
+        let ports = kernel.ports(&root)?;
+        let document = kernel.document(&root)?;
+        let (config, _) = config::parse("running document", &document).map_err(|_| Error::RunningDocument)?;
+        let names = Names::new(&ports, &config, &document);
+        Ok(Self { kernel, root, ports, document, config, names })
+    }
+
+    /// All ports, or the one with this name.
+    pub fn ports_named(&self, name: Option<&str>) -> Result<Vec<&RunningPort>, Error> {
+        let Some(name) = name else { return Ok(self.ports.iter().collect()) };
+        let found: Vec<_> = self.ports.iter().filter(|port| port.name() == name).collect();
+        if found.is_empty() { Err(Error::no_port(name, &self.config)) } else { Ok(found) }
+    }
+}
