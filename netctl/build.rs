@@ -6,10 +6,10 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Output},
+    process::{ExitCode, Output},
 };
 
-use toolchain::{Compiler, Core, TARGET, find_compiler, find_linker};
+use toolchain::{Compiler, TARGET, find_compiler, find_linker};
 
 #[path = "../xtask/src/toolchain.rs"]
 #[allow(dead_code, reason = "xtask asks it for more than the build does")]
@@ -29,9 +29,6 @@ const SOURCES: [&str; 8] = [
     "netctl/build.rs",
     "xtask/src/toolchain.rs",
 ];
-
-/// The one crate of the BPF side that uses an unstable feature (inline assembly for BPF). No other may.
-const UNSTABLE_CRATE: &str = "aya_ebpf";
 
 fn main() -> ExitCode {
     match object() {
@@ -77,50 +74,20 @@ fn build(target_dir: &Path) -> Result<PathBuf, Vec<String>> {
     println!("cargo::rerun-if-changed={}", compiler.rustc.display());
     println!("cargo::rerun-if-changed={}", linker.display());
 
-    let mut cargo = cargo(&compiler, &rustflags(&linker)?);
+    let mut cargo = compiler.cargo("build", &variable("CARGO_CFG_TARGET_ARCH")?, &rustflags(&linker));
     cargo.current_dir(&root).arg("--target-dir").arg(target_dir);
     let output = cargo.output().map_err(|e| vec![format!("cannot run {}: {e}", compiler.cargo.display())])?;
     report(&output, &compiler)?;
     Ok(target_dir.join(TARGET).join("release/netctl"))
 }
 
-/// `cargo build` of the BPF side by `compiler`, without any trace of the cargo that runs this script.
-fn cargo(compiler: &Compiler, rustflags: &[String]) -> Command {
-    let mut cargo = Command::new(&compiler.cargo);
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(belongs_to_outer_cargo) {
-            cargo.env_remove(name);
-        }
-    }
-    cargo.env("RUSTC", &compiler.rustc).env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\x1f"));
-    cargo.args(["build", "--quiet", "--locked", "--release", "--package", "netctl-ebpf", "--bin", "netctl"]);
-    cargo.args(["--target", TARGET]);
-    match compiler.core {
-        Core::Prebuilt => cargo.env("RUSTC_BOOTSTRAP", UNSTABLE_CRATE),
-        Core::Source => cargo.args(["-Z", "build-std=core"]),
-    };
-    cargo
-}
-
-/// Settings of the user that reach the network are kept, and the jobserver, so that two cargos share the cores.
-fn belongs_to_outer_cargo(name: &str) -> bool {
-    const KEPT: [&str; 6] =
-        ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_MAKEFLAGS"];
-    let of_cargo = name == "CARGO" || name.starts_with("CARGO_");
-    let of_rustc = name.starts_with("RUSTC") || name == "RUSTFLAGS" || name == "RUSTUP_TOOLCHAIN";
-    of_rustc || of_cargo && !KEPT.iter().any(|kept| name.starts_with(kept))
-}
-
-fn rustflags(linker: &Path) -> Result<Vec<String>, Vec<String>> {
-    // aya-ebpf reads the registers of this architecture in tracing programs.
-    let arch = variable("CARGO_CFG_TARGET_ARCH")?;
-    Ok(vec![
-        format!("--cfg=bpf_target_arch=\"{arch}\""),
+fn rustflags(linker: &Path) -> Vec<String> {
+    vec![
         // BTF of maps and functions is made from debug information.
         "-Cdebuginfo=2".to_owned(),
         format!("-Clinker={}", linker.display()),
         "-Clink-arg=--btf".to_owned(),
-    ])
+    ]
 }
 
 /// Shows what the compiler said: as warnings of this build, or in full where it failed.

@@ -9,6 +9,9 @@ use std::{
     process::Command,
 };
 
+/// The one crate of the BPF side that uses an unstable feature (inline assembly for BPF). No other may.
+const UNSTABLE_CRATE: &str = "aya_ebpf";
+
 /// The only target of the BPF side: every host that netctl runs on is little-endian.
 pub(crate) const TARGET: &str = "bpfel-unknown-none";
 
@@ -37,6 +40,29 @@ pub(crate) enum Core {
     Source,
 }
 
+impl Compiler {
+    /// Cargo with `verb` (`build` or `check`) for the BPF side, without any trace of the cargo that runs this process.
+    ///
+    /// `arch` is the host's: aya-ebpf reads its registers in tracing programs.
+    pub(crate) fn cargo(&self, verb: &str, arch: &str, rustflags: &[String]) -> Command {
+        let mut cargo = Command::new(&self.cargo);
+        for (name, _) in env::vars_os() {
+            if name.to_str().is_some_and(belongs_to_outer_cargo) {
+                cargo.env_remove(name);
+            }
+        }
+        let flags = [&[format!("--cfg=bpf_target_arch=\"{arch}\"")], rustflags].concat();
+        cargo.env("RUSTC", &self.rustc).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+        cargo.args([verb, "--quiet", "--locked", "--release", "--package", "netctl-ebpf", "--bin", "netctl"]);
+        cargo.args(["--target", TARGET]);
+        match self.core {
+            Core::Prebuilt => cargo.env("RUSTC_BOOTSTRAP", UNSTABLE_CRATE),
+            Core::Source => cargo.args(["-Z", "build-std=core"]),
+        };
+        cargo
+    }
+}
+
 /// What the BPF side needs and is not there. Its text names the next step.
 #[derive(Debug)]
 pub(crate) enum Missing {
@@ -57,6 +83,8 @@ impl fmt::Display for Missing {
         f.write_str("run `cargo xtask setup`")
     }
 }
+
+impl std::error::Error for Missing {}
 
 /// The first that does: a rustup nightly with `rust-src`, rustup's [`LINKED`], Debian's own Rust in `/usr`.
 ///
@@ -104,6 +132,15 @@ pub(crate) fn rustc_fact(rustc: &Path, key: &str) -> Option<String> {
     let output = Command::new(rustc).arg("-vV").env_remove("RUSTUP_TOOLCHAIN").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": ").map(str::to_owned))
+}
+
+/// Settings of the user that reach the network are kept, and the jobserver, so that two cargos share the cores.
+fn belongs_to_outer_cargo(name: &str) -> bool {
+    const KEPT: [&str; 6] =
+        ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_MAKEFLAGS"];
+    let of_cargo = name == "CARGO" || name.starts_with("CARGO_");
+    let of_rustc = name.starts_with("RUSTC") || name == "RUSTFLAGS" || name == "RUSTUP_TOOLCHAIN";
+    of_rustc || of_cargo && !KEPT.iter().any(|kept| name.starts_with(kept))
 }
 
 /// Names and folders of rustup's nightlies: the undated one first, then the youngest.
