@@ -1,1 +1,11 @@
-//! Helpers of the tests.
+//! What netctl's tests, its demo and its benchmark stand on: a private world per test ([`sandbox`]),
+//! guests ([`guest`]) on real taps ([`tap`]), frames of any shape ([`frame`]), and the `netctl` binary ([`cli`]).
+//! Nothing here knows what a policy means.
+
+pub mod bridge;
+pub mod cli;
+pub mod frame;
+pub mod guest;
+pub mod process;
+pub mod sandbox;
+pub mod tap;
