@@ -6,3 +6,6 @@
 
 pub mod compile;
 pub mod config;
+pub mod fd;
+pub mod network;
+pub mod vmm;
