@@ -1,0 +1,25 @@
+//! Descriptors: tap queues and vhost devices, opened here and handed to a VMM.
+//!
+//! The home of `unsafe` for ioctls. Every descriptor is close-on-exec until [`hand_over`]. Which
+//! interfaces exist and how they are plugged in is the business of [`crate::network`].
+
+mod error;
+mod ioctl;
+pub mod tap;
+pub mod vhost;
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+pub use error::FdError;
+
+/// Lets the next `exec` keep a descriptor.
+///
+/// To be called right before the exec and in the process that does it: any child that is started
+/// in between inherits the descriptor too.
+///
+/// # Errors
+/// What fcntl(2) says, which for a valid descriptor is nothing.
+pub fn hand_over(fd: BorrowedFd<'_>) -> io::Result<()> {
+    ioctl::clear_close_on_exec(fd.as_raw_fd())
+}

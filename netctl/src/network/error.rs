@@ -1,0 +1,107 @@
+//! Why a document does not fit the host ([`Conflict`]), and what went wrong on the way to the kernel
+//! ([`NetworkError`]).
+
+use std::io;
+
+use crate::fd::FdError;
+
+/// A request that the kernel did not carry out.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    #[error("cannot open a netlink socket")]
+    Socket(#[source] io::Error),
+    #[error("cannot {what}: not permitted; run as root or with CAP_NET_ADMIN")]
+    NotPermitted { what: String },
+    #[error("cannot {what}: interface `{interface}` is gone; run the command again")]
+    Gone { what: String, interface: String },
+    #[error("cannot {what}")]
+    Refused { what: String, source: io::Error },
+    #[error("cannot {what}: the kernel's answer is not understood")]
+    Protocol { what: String, source: rtnetlink::Error },
+    #[error("cannot {what}")]
+    Tap { what: String, source: FdError },
+    #[error("cannot turn IPv6 {} on `{interface}` (`{path}`)", if *.on { "on" } else { "off" })]
+    Ipv6 { interface: String, path: String, on: bool, source: io::Error },
+    #[error("no interface was made{}", leftovers(.left))]
+    HalfMade {
+        #[source]
+        cause: Box<NetworkError>,
+        /// What could not be taken away again.
+        left: Vec<NetworkError>,
+    },
+    #[error("{} of the changes failed: {}", .0.len(), joined(.0))]
+    Several(Vec<NetworkError>),
+}
+
+fn leftovers(left: &[NetworkError]) -> String {
+    if left.is_empty() {
+        return String::new();
+    }
+    format!(", and not all of it could be taken away ({}); `netctl down` removes what is left", joined(left))
+}
+
+fn joined(errors: &[NetworkError]) -> String {
+    let texts: Vec<_> = errors.iter().map(one_line).collect();
+    texts.join("; ")
+}
+
+/// With its sources, which nobody prints for an error inside a list.
+fn one_line(error: &NetworkError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        text.push_str(&format!(": {inner}"));
+        source = inner.source();
+    }
+    text
+}
+
+/// The document cannot be applied to this host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct Conflict {
+    /// In the document, counted from 1.
+    pub line: u32,
+    pub problem: Problem,
+}
+
+/// What is wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    #[error(
+        "port `{port}` needs an interface `{interface}`, but that name is taken: it is {what}, \
+         not netctl's; choose another name with `ifname`"
+    )]
+    PortNameTaken { port: String, interface: String, what: String },
+    #[error(
+        "network `{network}` needs a bridge `{interface}`, but that name is taken: it is {what}; \
+         choose another name with `interface`"
+    )]
+    NetworkNameTaken { network: String, interface: String, what: String },
+    #[error("interface `{interface}` is wanted twice, by {first} and by {second}; rename one of them")]
+    WantedTwice { interface: String, first: String, second: String },
+    #[error(
+        "network `{network}` has `mtu = {wanted}`, but its bridge `{interface}` is not netctl's and has {found}; \
+         leave `mtu` out, or set it yourself: `ip link set {interface} mtu {wanted}`"
+    )]
+    ForeignMtu { network: String, interface: String, wanted: u32, found: u32 },
+    #[error(
+        "network `{network}` has the uplink `{uplink}`, but there is no such interface; `ip link` lists them"
+    )]
+    UplinkMissing { network: String, uplink: String },
+    #[error(
+        "uplink `{uplink}` of network `{network}` is a port of `{master}` already; \
+         release it with `ip link set {uplink} nomaster`, or name `{master}` as the network's `interface`"
+    )]
+    UplinkTaken { network: String, uplink: String, master: String },
+    #[error(
+        "uplink `{uplink}` of network `{network}` has the address {addresses}, which stops working on a port \
+         of a bridge and may be the host's way out; move it to the network's `addresses`, or make a bridge \
+         that holds both and name it as the network's `interface`"
+    )]
+    UplinkAddresses { network: String, uplink: String, addresses: String },
+    #[error(
+        "uplink `{uplink}` of network `{network}` is {what}; an uplink is a NIC that netctl did not make"
+    )]
+    UplinkOurs { network: String, uplink: String, what: String },
+}

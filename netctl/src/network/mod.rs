@@ -1,0 +1,33 @@
+//! Interfaces: bridges, taps, uplinks. The only user of rtnetlink.
+//!
+//! Reading order: [`Observed`] (what is there), [`plan`] (pure: a document and what is there, to a
+//! [`Plan`]), [`apply`] (do it). A plan has three parts, because enforcement is attached between
+//! [`Plan::make`] and [`Plan::start`]. Descriptors are the business of [`crate::fd`].
+//!
+//! netctl keeps no list of what it made: everything carries a mark in the kernel (`tag`), so a process can
+//! die at any point and the next plan heals what it left.
+
+mod address;
+pub mod apply;
+mod bridge;
+mod change;
+mod error;
+mod leftover;
+mod link;
+mod netlink;
+mod observe;
+mod plan;
+mod request;
+mod step;
+mod tag;
+mod tap;
+mod uplink;
+
+pub use change::{Action, Change, Object, Plan};
+pub use error::{Conflict, NetworkError, Problem};
+pub use link::{Address, BridgeFacts, BridgePort, Interface, Kind, Observed, TapFacts};
+pub use netlink::Netlink;
+pub use observe::{observe, queues_in_use};
+pub use plan::{plan, plan_down};
+pub use step::{Settings, Step};
+pub use tag::Tag;

@@ -1,0 +1,84 @@
+//! A document and what is there, to what has to be done. Pure: the same two values give the same plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::change::Plan;
+use super::error::{Conflict, Problem};
+use super::link::Observed;
+use super::{bridge, leftover, tap, uplink};
+use crate::config::Config;
+
+/// What the parts of the planner share.
+pub(super) struct Draft<'a> {
+    pub config: &'a Config,
+    pub observed: &'a Observed,
+    pub plan: Plan,
+    pub conflicts: Vec<Conflict>,
+}
+
+impl Draft<'_> {
+    pub(super) fn conflict(&mut self, line: u32, problem: Problem) {
+        self.conflicts.push(Conflict { line, problem });
+    }
+}
+
+/// The names that a document uses; what carries netctl's mark beside them is left over.
+#[derive(Debug, Default)]
+pub(super) struct Wanted<'a> {
+    pub bridges: BTreeSet<&'a str>,
+    pub taps: BTreeSet<&'a str>,
+    pub uplinks: BTreeSet<&'a str>,
+}
+
+/// What to do so that the host is as `config` says. Empty if it is.
+///
+/// # Errors
+/// Everything about the host that the document contradicts; nothing can be done then.
+pub fn plan(config: &Config, observed: &Observed) -> Result<Plan, Vec<Conflict>> {
+    let mut draft = Draft { config, observed, plan: Plan::default(), conflicts: Vec::new() };
+    check_names(&mut draft);
+    for (name, network) in &config.networks {
+        bridge::plan(&mut draft, name, network);
+    }
+    for (name, network) in &config.networks {
+        uplink::plan(&mut draft, name, network);
+    }
+    tap::plan(&mut draft);
+    leftover::plan(&mut draft.plan, &wanted(config), observed);
+    if draft.conflicts.is_empty() { Ok(draft.plan) } else { Err(draft.conflicts) }
+}
+
+/// What to do to take away everything that carries netctl's mark, and nothing else.
+pub fn plan_down(observed: &Observed) -> Plan {
+    let mut plan = Plan::default();
+    leftover::plan(&mut plan, &Wanted::default(), observed);
+    plan
+}
+
+fn wanted(config: &Config) -> Wanted<'_> {
+    Wanted {
+        bridges: config.networks.values().map(|n| n.interface.as_str()).collect(),
+        taps: config.ports.values().map(|p| p.interface.as_str()).collect(),
+        uplinks: config.networks.values().flat_map(|n| &n.uplinks).map(String::as_str).collect(),
+    }
+}
+
+/// No interface can be two things.
+fn check_names(draft: &mut Draft<'_>) {
+    let mut users: BTreeMap<&str, String> = BTreeMap::new();
+    let config = draft.config;
+    let networks = config.networks.iter().flat_map(|(name, n)| {
+        let uplinks = n.uplinks.iter().map(move |u| (u, format!("the uplinks of network `{name}`"), n.line));
+        std::iter::once((&n.interface, format!("network `{name}`"), n.line)).chain(uplinks)
+    });
+    let ports = config.ports.iter().map(|(name, p)| (&p.interface, format!("port `{name}`"), p.line));
+    for (interface, user, line) in networks.chain(ports) {
+        if let Some(first) = users.get(interface.as_str()) {
+            let problem =
+                Problem::WantedTwice { interface: interface.clone(), first: first.clone(), second: user };
+            draft.conflict(line, problem);
+        } else {
+            users.insert(interface, user);
+        }
+    }
+}

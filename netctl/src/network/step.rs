@@ -1,0 +1,174 @@
+//! The smallest things that are done to the host: each is one request to the kernel, or leaves nothing
+//! if it is interrupted. A crash can fall between steps, never into one.
+
+use std::fmt;
+
+use ipnet::IpNet;
+
+use crate::config::Mac;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Down, without ports, marked as half made; STP and multicast snooping off.
+    CreateBridge {
+        interface: String,
+        mac: Mac,
+    },
+    /// A persistent tap, down, with its alias and settings.
+    CreateTap(TapSpec),
+    /// By index, so that an interface that took the name since is not hit.
+    Delete {
+        interface: String,
+        index: u32,
+    },
+    /// Everything in one request.
+    Set {
+        interface: String,
+        settings: Settings,
+    },
+    /// STP and multicast snooping off.
+    BridgeOptions {
+        interface: String,
+    },
+    Up {
+        interface: String,
+    },
+    Down {
+        interface: String,
+    },
+    /// Whether the host speaks IPv6 on the interface (sysctl `disable_ipv6`).
+    Ipv6 {
+        interface: String,
+        on: bool,
+    },
+    SetMaster {
+        interface: String,
+        bridge: String,
+    },
+    ClearMaster {
+        interface: String,
+    },
+    /// Learning and unknown-unicast flood off, multicast flood on.
+    PortOptions {
+        interface: String,
+    },
+    /// A static entry of the bridge's forwarding table.
+    AddFdb {
+        interface: String,
+        mac: Mac,
+    },
+    DeleteFdb {
+        interface: String,
+        mac: Mac,
+    },
+    AddAddress {
+        interface: String,
+        net: IpNet,
+        protocol: u8,
+    },
+    DeleteAddress {
+        interface: String,
+        net: IpNet,
+    },
+    AddName {
+        interface: String,
+        name: String,
+    },
+    DeleteName {
+        interface: String,
+        name: String,
+    },
+}
+
+/// A tap to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapSpec {
+    pub interface: String,
+    pub settings: Settings,
+    pub multi_queue: bool,
+    pub owner: Option<u32>,
+}
+
+/// What one RTM_NEWLINK request changes; `None` leaves it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    pub alias: Option<String>,
+    pub mac: Option<Mac>,
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// Removes the mark of a half-made bridge.
+    pub clear_group: bool,
+}
+
+impl Settings {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What a reader cares for: `MAC 02:…`, `MTU 9000`, not the marks.
+    pub(super) fn describe(&self) -> Vec<String> {
+        let mac = self.mac.map(|mac| format!("MAC {mac}"));
+        let mtu = self.mtu.map(|mtu| format!("MTU {mtu}"));
+        mac.into_iter().chain(mtu).collect()
+    }
+}
+
+impl Step {
+    /// The interface that changes.
+    pub fn interface(&self) -> &str {
+        match self {
+            Self::CreateTap(spec) => &spec.interface,
+            Self::CreateBridge { interface, .. }
+            | Self::Delete { interface, .. }
+            | Self::Set { interface, .. }
+            | Self::BridgeOptions { interface }
+            | Self::Up { interface }
+            | Self::Down { interface }
+            | Self::Ipv6 { interface, .. }
+            | Self::SetMaster { interface, .. }
+            | Self::ClearMaster { interface }
+            | Self::PortOptions { interface }
+            | Self::AddFdb { interface, .. }
+            | Self::DeleteFdb { interface, .. }
+            | Self::AddAddress { interface, .. }
+            | Self::DeleteAddress { interface, .. }
+            | Self::AddName { interface, .. }
+            | Self::DeleteName { interface, .. } => interface,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    /// As it follows "cannot".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let interface = self.interface();
+        match self {
+            Self::CreateBridge { .. } => write!(f, "make bridge `{interface}`"),
+            Self::CreateTap(_) => write!(f, "make tap `{interface}`"),
+            Self::Delete { .. } => write!(f, "delete `{interface}`"),
+            Self::Set { settings, .. } => write!(f, "set {settings} of `{interface}`"),
+            Self::BridgeOptions { .. } => write!(f, "set the bridge options of `{interface}`"),
+            Self::Up { .. } => write!(f, "set `{interface}` up"),
+            Self::Down { .. } => write!(f, "set `{interface}` down"),
+            Self::Ipv6 { on, .. } => {
+                write!(f, "turn IPv6 {} on `{interface}`", if *on { "on" } else { "off" })
+            }
+            Self::SetMaster { bridge, .. } => write!(f, "put `{interface}` on bridge `{bridge}`"),
+            Self::ClearMaster { .. } => write!(f, "release `{interface}` from its bridge"),
+            Self::PortOptions { .. } => write!(f, "set the bridge port options of `{interface}`"),
+            Self::AddFdb { mac, .. } => write!(f, "bind {mac} to `{interface}`"),
+            Self::DeleteFdb { mac, .. } => write!(f, "unbind {mac} from `{interface}`"),
+            Self::AddAddress { net, .. } => write!(f, "add {net} to `{interface}`"),
+            Self::DeleteAddress { net, .. } => write!(f, "remove {net} from `{interface}`"),
+            Self::AddName { .. } => write!(f, "mark uplink `{interface}`"),
+            Self::DeleteName { .. } => write!(f, "remove the mark of uplink `{interface}`"),
+        }
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.describe();
+        if parts.is_empty() { f.write_str("the mark") } else { f.write_str(&parts.join(", ")) }
+    }
+}

@@ -1,0 +1,35 @@
+//! Starting a VMM on ports: `netctl run PORT… -- VMM ARGS…`.
+//!
+//! [`run`] opens the descriptors and becomes the VMM, [`template`] fills its arguments in, [`qemu`] knows QEMU's syntax. What a
+//! port is and whether it may run is known to the caller.
+
+pub mod qemu;
+pub mod run;
+pub mod template;
+
+use crate::config::{Mac, Vhost};
+
+/// What has to be known of a running port to start a guest on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunPort {
+    pub name: String,
+    /// Name of the tap.
+    pub interface: String,
+    /// The guest's.
+    pub mac: Mac,
+    /// Queue pairs.
+    pub queues: u16,
+    pub vhost: Vhost,
+    /// Bytes; told to the guest where set.
+    pub mtu: Option<u32>,
+}
+
+/// A port whose descriptors are open, as its VMM will see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPort<'a> {
+    pub port: &'a RunPort,
+    /// Numbers of the descriptors, one for each queue.
+    pub fds: Vec<i32>,
+    /// One for each queue, or why there are none.
+    pub vhost_fds: Result<Vec<i32>, String>,
+}
