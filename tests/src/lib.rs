@@ -6,6 +6,7 @@ pub mod bridge;
 pub mod cli;
 pub mod frame;
 pub mod guest;
+pub mod policies;
 pub mod process;
 pub mod sandbox;
 pub mod tap;

@@ -1,0 +1,79 @@
+//! First match, resolved: for each class and pair of classes, the chain of the rules that match it.
+//!
+//! What a chain answers for each service is in [`verdict`]. Rules from `any` to `any` may stand in either
+//! family of one side; they are put where there are fewer classes, since each chain repeats them.
+
+mod family;
+mod pair;
+mod store;
+mod verdict;
+
+use netctl_common::abi::{ChainEntry, PairKey};
+
+use self::family::Families;
+pub(super) use self::pair::Members;
+use self::store::ChainStore;
+pub(super) use self::store::{RuleServices, Step};
+pub(super) use self::verdict::Verdicts;
+use super::address::{Both, Side};
+use super::budget::Meter;
+use super::error::CompileError;
+use super::signature::{Signature, Signatures};
+use crate::config::Rule;
+
+/// The chains of all classes.
+pub(super) struct Chains {
+    /// Index: class.
+    pub(super) sides: Both<Vec<ChainEntry>>,
+    /// Sorted; only pairs that a rule names.
+    pub(super) pairs: Vec<(PairKey, ChainEntry)>,
+    /// Index: chain.
+    pub(super) chains: Vec<Box<[Step]>>,
+}
+
+/// What chains are made of.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub(super) rules: &'a [Rule],
+    pub(super) sides: &'a Both<Side<'a>>,
+    /// Index: class. The lists that hold it.
+    pub(super) signatures: &'a Both<Vec<Signature>>,
+    pub(super) members: &'a Both<Members>,
+    pub(super) services: RuleServices<'a>,
+}
+
+impl Chains {
+    pub(super) fn new(
+        parts: Parts<'_>,
+        (signatures, meter): (&Signatures, &mut Meter<'_>),
+    ) -> Result<Self, CompileError> {
+        let families = Families::new(parts.sides);
+        let mut store = ChainStore::new();
+        let fewer_sources = parts.signatures.source.len() < parts.signatures.destination.len();
+        let everywhere = |here: bool| if here { families.everywhere.as_slice() } else { &[] };
+        let mut side = |classes: &[Signature], rules: &[Vec<u32>], everywhere: &[u32]| {
+            let mut chains = Vec::with_capacity(classes.len());
+            let (mut lists, mut chain) = (Vec::new(), Vec::new());
+            for class in classes {
+                signatures.elements(*class, &mut lists);
+                chain.clear();
+                chain.extend_from_slice(everywhere);
+                lists.iter().for_each(|list| chain.extend_from_slice(&rules[*list as usize]));
+                meter.spend((lists.len() + chain.len()) as u64)?;
+                chain.sort_unstable();
+                chains.push(store.chain(&chain, parts.services));
+            }
+            Ok::<_, CompileError>(chains)
+        };
+        let sides = Both {
+            source: side(&parts.signatures.source, &families.one_sided.source, everywhere(fewer_sources))?,
+            destination: side(
+                &parts.signatures.destination,
+                &families.one_sided.destination,
+                everywhere(!fewer_sources),
+            )?,
+        };
+        let pairs = pair::pairs(parts, &families, &mut store, (signatures, meter))?;
+        Ok(Self { sides, pairs, chains: store.chains })
+    }
+}

@@ -1,0 +1,67 @@
+//! The compiler against the reference matcher: tables of cases, and random policies.
+
+#[path = "compile/lookup.rs"]
+mod lookup;
+
+use std::collections::BTreeMap;
+
+use lookup::Lookup;
+use netctl::compile::reference::{Query, first_match};
+use netctl::compile::{Budget, PortIds, compile, zone_numbers};
+use netctl::config::Config;
+use netctl_tests::policies::{self, Random};
+
+const POLICIES: u64 = 1_200;
+const QUERIES: usize = 100;
+
+/// The queries that the compiled policy and the reference answer differently.
+fn differences(config: &Config, queries: &[Query]) -> Vec<String> {
+    let ids = PortIds::assign(&BTreeMap::new(), config).unwrap();
+    let compiled = compile(config, &ids, &Budget::default()).unwrap();
+    let zones = zone_numbers(config);
+    let zone = |name: &str| zones.get(name).copied().unwrap_or_default();
+    let lookup = Lookup::new(&compiled, &zone);
+    let differs = |query: &&Query| lookup.first_match(query) != first_match(config, query);
+    let describe = |query: &Query| {
+        format!(
+            "{query:?}: compiled {:?}, reference {:?}",
+            lookup.first_match(query),
+            first_match(config, query)
+        )
+    };
+    queries.iter().filter(differs).map(describe).collect()
+}
+
+/// Takes away rules that the difference does not need.
+fn shrink(mut config: Config, queries: &[Query]) -> Config {
+    for index in (0..config.policy.rules.len()).rev() {
+        let mut smaller = config.clone();
+        smaller.policy.rules.remove(index);
+        if !differences(&smaller, queries).is_empty() {
+            config = smaller;
+        }
+    }
+    config
+}
+
+#[test]
+fn compiled_policies_answer_as_the_reference_does() {
+    let base: u64 = std::env::var("NETCTL_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let (mut asked, mut decided) = (0, 0);
+    for seed in base..base + POLICIES {
+        let mut random = Random::new(seed);
+        let config = policies::config(&mut random);
+        let queries: Vec<Query> = (0..QUERIES).map(|_| policies::query(&mut random, &config)).collect();
+        let wrong = differences(&config, &queries);
+        if !wrong.is_empty() {
+            let config = shrink(config, &queries);
+            let wrong = differences(&config, &queries);
+            panic!("NETCTL_SEED={seed}: {} of {QUERIES} differ\n{}\n{config:#?}", wrong.len(), wrong[0]);
+        }
+        asked += queries.len();
+        decided += queries.iter().filter(|query| first_match(&config, query).is_some()).count();
+    }
+    assert!(asked >= 100_000);
+    // Queries that no rule matches would prove little.
+    assert!(decided * 3 > asked, "{decided} of {asked} queries met a rule");
+}

@@ -1,0 +1,101 @@
+//! The look-ups of the data path over a [`Compiled`], on the host.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use netctl::compile::Compiled;
+use netctl::compile::reference::{Party, Query, Wanted};
+use netctl_common::abi::{AddressKey, ChainEntry, Classes, NO_RULE, PairKey, PrefixKey, VerdictKey};
+use netctl_common::classify::ServiceRow;
+
+/// A compiled policy, ready to be asked.
+pub struct Lookup<'c> {
+    compiled: &'c Compiled,
+    zone: &'c dyn Fn(&str) -> u32,
+    /// The prefix lengths that occur, longest first.
+    lengths: Vec<u32>,
+}
+
+impl<'c> Lookup<'c> {
+    pub fn new(compiled: &'c Compiled, zone: &'c dyn Fn(&str) -> u32) -> Self {
+        let lengths: BTreeSet<u32> = compiled.prefixes.keys().map(|(length, _)| *length).collect();
+        Self { compiled, zone, lengths: lengths.into_iter().rev().collect() }
+    }
+
+    pub fn first_match(&self, query: &Query) -> Option<u32> {
+        let compiled = self.compiled;
+        let source = self.classes(&query.source).source;
+        let destination = self.classes(&query.destination).destination;
+        let service = self.service(query.service);
+        let is_ip = matches!(query.service, Wanted::Ip { .. });
+        let pair = compiled.pair_chains.get(&PairKey { source, destination });
+        let chains = [
+            compiled.source_chains[source as usize],
+            compiled.destination_chains[destination as usize],
+            pair.copied().unwrap_or(ChainEntry::EMPTY),
+        ];
+        let answer = |entry: ChainEntry| {
+            let verdict = compiled.verdicts.get(&VerdictKey { chain: entry.chain, service });
+            verdict.copied().unwrap_or(if is_ip { entry.otherwise } else { NO_RULE })
+        };
+        chains.into_iter().map(answer).min().filter(|rule| *rule != NO_RULE)
+    }
+
+    pub fn classes(&self, party: &Party) -> Classes {
+        let compiled = self.compiled;
+        match party {
+            Party::Address { zone, ip } => self.address((self.zone)(zone), *ip),
+            Party::Port(name) => {
+                compiled.ports.iter().find(|port| port.name == *name).expect("a port").classes
+            }
+            Party::Host => compiled.host_stations.first().expect("a network").classes,
+            Party::World => compiled.world,
+            Party::Multicast => compiled.multicast,
+            Party::Broadcast => compiled.broadcast,
+        }
+    }
+
+    fn address(&self, zone: u32, ip: IpAddr) -> Classes {
+        let address = match ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+            IpAddr::V6(ip) => ip.octets(),
+        };
+        if let Some(entry) = self.compiled.addresses.get(&AddressKey { zone, address }) {
+            return entry.classes;
+        }
+        let bits = u128::from_be_bytes(address);
+        let entry = self.lengths.iter().find_map(|length| {
+            let mask = u128::MAX.checked_shl(128 - (length - 32)).unwrap_or(0);
+            let key = PrefixKey { zone_be: zone.to_be_bytes(), address: (bits & mask).to_be_bytes() };
+            self.compiled.prefixes.get(&(*length, key))
+        });
+        entry.expect("a default route").classes
+    }
+
+    fn service(&self, wanted: Wanted) -> u32 {
+        let at =
+            |row: ServiceRow, index: u16| u32::from(self.compiled.services[row as usize][usize::from(index)]);
+        let (row, source_row) = match wanted {
+            Wanted::Ethertype(_) => (ServiceRow::Ethertype, None),
+            Wanted::Ip { protocol: 6, .. } => (ServiceRow::Tcp, Some(ServiceRow::TcpSource)),
+            Wanted::Ip { protocol: 17, .. } => (ServiceRow::Udp, Some(ServiceRow::UdpSource)),
+            Wanted::Ip { protocol: 132, .. } => (ServiceRow::Sctp, Some(ServiceRow::SctpSource)),
+            Wanted::Ip { protocol: 1, .. } => (ServiceRow::Icmp, None),
+            Wanted::Ip { protocol: 58, .. } => (ServiceRow::Icmp6, None),
+            Wanted::Ip { .. } => (ServiceRow::Protocol, None),
+        };
+        let (index, source_port) = match wanted {
+            Wanted::Ethertype(number) => (number, 0),
+            Wanted::Ip { protocol, source_port, .. } if row == ServiceRow::Protocol => {
+                (protocol.into(), source_port)
+            }
+            Wanted::Ip { number, source_port, .. } => (number, source_port),
+        };
+        let sources = self.compiled.source_services;
+        if sources == 1 {
+            return at(row, index);
+        }
+        let source = source_row.map_or(0, |row| at(row, source_port));
+        self.compiled.service_pairs[(at(row, index) * sources + source) as usize]
+    }
+}
