@@ -23,14 +23,12 @@ pub enum Error {
     NoMap { name: String, hint: String },
     #[error("cannot write")]
     Output(#[source] io::Error),
-    #[error("cannot start {program}", program = .program.display())]
-    Exec { program: PathBuf, source: io::Error },
     #[error(transparent)]
     Kernel(#[from] KernelError),
     #[error(transparent)]
     Network(#[from] crate::network::NetworkError),
     #[error(transparent)]
-    Vmm(#[from] crate::vmm::VmmError),
+    Run(#[from] crate::vmm::run::RunError),
     #[error(transparent)]
     Apply(#[from] crate::apply::ApplyError),
     #[error("cannot start the asynchronous runtime")]

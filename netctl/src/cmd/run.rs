@@ -1,14 +1,15 @@
 //! `netctl run`.
 
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 
+use super::block_on;
 use crate::cli::RunArgs;
 use crate::error::{Error, Outcome};
+use crate::network::Netlink;
 use crate::state::State;
 use crate::vmm::RunPort;
-use crate::vmm::run::Prepared;
+use crate::vmm::run::{Ready, prepare};
 
 pub(super) fn run(bpffs: &Path, args: &RunArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
@@ -26,6 +27,18 @@ pub(super) fn run(bpffs: &Path, args: &RunArgs, out: &mut impl Write) -> Result<
             mtu: port.mtu.or_else(|| network.and_then(|network| network.mtu)),
         });
     }
-    let _ = (&ports, out);
-    todo!("merge with vmm")
+    let ready = block_on(open(&ports, &args.command))??;
+    for note in &ready.notes {
+        eprintln!("netctl: {note}");
+    }
+    if args.dry_run {
+        let words: Vec<_> = ready.arguments.iter().map(|word| word.to_string_lossy()).collect();
+        writeln!(out, "{}", words.join(" ")).map_err(Error::Output)?;
+        return Ok(Outcome::Yes);
+    }
+    Err(ready.exec().into())
+}
+
+async fn open(ports: &[RunPort], command: &[std::ffi::OsString]) -> Result<Ready, Error> {
+    Ok(prepare(&Netlink::connect()?, ports, command).await?)
 }

@@ -27,6 +27,17 @@ pub enum CompileError {
     TooManyNetworks { found: usize, limit: usize },
 }
 
+impl CompileError {
+    /// Line of the document that it is about, where there is one.
+    pub const fn line(&self) -> Option<u32> {
+        match self {
+            Self::OverBudget(over) => over.line,
+            Self::Unresolved { line, .. } | Self::NoPortId { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+}
+
 /// What a policy takes too much of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {

@@ -1,0 +1,56 @@
+//! `netctl explain`.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::check::sound_document;
+use crate::cli::ExplainArgs;
+use crate::config::Config;
+use crate::error::{Error, Outcome};
+use crate::explain::answer::{Answer, by_document, by_kernel};
+use crate::explain::question::Question;
+use crate::output::write_json;
+use crate::state::State;
+
+pub(super) fn run(
+    bpffs: &Path,
+    args: &ExplainArgs,
+    color: bool,
+    out: &mut impl Write,
+) -> Result<Outcome, Error> {
+    let answer = match &args.document {
+        Some(file) => {
+            let Some(document) = sound_document(file, color)? else { return Ok(Outcome::No) };
+            by_document(&document, &question(&document.config, args)?)?
+        }
+        None => {
+            let state = State::read(bpffs)?;
+            by_kernel(&state, &question(&state.config, args)?)?
+        }
+    };
+    let written = if args.json { write_json(out, &answer) } else { write_answer(&answer, args, out) };
+    written.map_err(Error::Output)?;
+    Ok(Outcome::yes_if(answer.allowed))
+}
+
+fn question(config: &Config, args: &ExplainArgs) -> Result<Question, Error> {
+    Question::new(config, &args.from, &args.to, &args.service, args.source_port)
+}
+
+fn write_answer(answer: &Answer, args: &ExplainArgs, out: &mut impl Write) -> io::Result<()> {
+    let verdict = if answer.allowed { "allow" } else { "deny" };
+    let ends = format!("{} ({}) > {} ({})", args.from, answer.source, args.to, answer.destination);
+    writeln!(out, "{verdict}  {ends}  {}", args.service)?;
+    for step in &answer.steps {
+        writeln!(out, "  {} {}: {}, {}: {}", step.port, step.direction, step.action, step.reason, step.because)?;
+        if let Some(rule) = &step.rule {
+            writeln!(out, "    {rule}: {}", rule.text)?;
+        }
+    }
+    match answer.generation {
+        Some(generation) => {
+            writeln!(out, "answered by the running programs (BPF_PROG_TEST_RUN), generation {generation}")
+        }
+        None => writeln!(out, "answered in user space, by the same code"),
+    }
+}

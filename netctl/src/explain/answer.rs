@@ -1,0 +1,122 @@
+//! Puts a question to every port that judges the flow.
+
+use std::collections::BTreeMap;
+
+use netctl_common::abi::NO_RULE;
+use netctl_common::decide::{Facts, decide};
+use netctl_common::verdict::{Direction, Verdict};
+use serde::Serialize;
+
+use super::question::Question;
+use super::tables::HostTables;
+use crate::compile::{self, Budget, PortIds};
+use crate::document::Document;
+use crate::error::Error;
+use crate::kernel::publish::Publication;
+use crate::names::{Names, RuleName};
+use crate::state::State;
+
+/// The whole answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    pub allowed: bool,
+    /// `kernel`: the running programs; `user space`: the same code, over a document.
+    pub answered_by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
+    pub source: String,
+    pub destination: String,
+    /// In the order in which the frame passes; it ends where it is denied.
+    pub steps: Vec<Step>,
+}
+
+/// What one port says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    pub port: String,
+    pub direction: &'static str,
+    pub action: &'static str,
+    pub reason: &'static str,
+    /// One sentence about the reason.
+    pub because: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleName>,
+}
+
+/// The ports that judge, each in its direction, in the order of the frame's path.
+fn judges(question: &Question) -> impl Iterator<Item = (&str, Direction)> {
+    let from = question.from.port.as_deref().map(|port| (port, Direction::FromGuest));
+    let to = question.to.port.as_deref().map(|port| (port, Direction::ToGuest));
+    from.into_iter().chain(to)
+}
+
+/// By the running programs.
+pub fn by_kernel(state: &State, question: &Question) -> Result<Answer, Error> {
+    let mut twin = state.kernel.twin()?;
+    let mut steps = Vec::new();
+    for (name, direction) in judges(question) {
+        let port = state.ports_named(Some(name))?[0];
+        let frame = question.frame(&state.config, name);
+        let answered = twin.ask(direction, port.ifindex, &frame)?;
+        steps.push(step(name, direction, answered.verdict, &state.names));
+        if !answered.verdict.allows() {
+            break;
+        }
+    }
+    Ok(answer("kernel", Some(state.root.generation), question, steps))
+}
+
+/// By the same code in user space, for a document that does not run. Interfaces get made-up indexes.
+pub fn by_document(document: &Document, question: &Question) -> Result<Answer, Error> {
+    let config = &document.config;
+    let interfaces: BTreeMap<String, u32> = config.ports.keys().cloned().zip(1..).collect();
+    let compiled = PortIds::assign(&BTreeMap::new(), config)
+        .and_then(|ids| compile::compile(config, &ids, &Budget::default()))
+        .map_err(crate::apply::ApplyError::from)?;
+    let publication =
+        Publication { compiled: &compiled, interfaces: &interfaces, document: &document.text, namespace: 0 };
+    let mut tables = HostTables::new(&publication, 1);
+    tables.writes = false;
+    let names = Names::new(&[], config, &document.text);
+    let mut steps = Vec::new();
+    for (name, direction) in judges(question) {
+        let verdict = ask(&tables, interfaces[name], direction, &question.frame(config, name));
+        steps.push(step(name, direction, verdict, &names));
+        if !verdict.allows() {
+            break;
+        }
+    }
+    Ok(answer("user space", None, question, steps))
+}
+
+fn ask(tables: &HostTables<'_>, ifindex: u32, direction: Direction, frame: &[u8]) -> Verdict {
+    decide(direction, ifindex, frame, tables, &mut Facts::default())
+}
+
+fn step(port: &str, direction: Direction, verdict: Verdict, names: &Names) -> Step {
+    debug_assert!(verdict.rule == NO_RULE || names.rule(verdict.rule).is_some());
+    Step {
+        port: port.to_owned(),
+        direction: direction.name(),
+        action: verdict.action.name(),
+        reason: verdict.reason.name(),
+        because: verdict.reason.describe().trim(),
+        rule: names.rule(verdict.rule).cloned(),
+    }
+}
+
+fn answer(
+    answered_by: &'static str,
+    generation: Option<u32>,
+    question: &Question,
+    steps: Vec<Step>,
+) -> Answer {
+    Answer {
+        allowed: steps.iter().all(|step| step.action == "allow"),
+        answered_by,
+        generation,
+        source: question.from.address.to_string(),
+        destination: question.to.address.to_string(),
+        steps,
+    }
+}
