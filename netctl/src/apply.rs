@@ -110,12 +110,8 @@ async fn enforce(
             kernel.attach(&port.name, port.id, &port.interface, ifindex)?;
         }
     }
-    let publication = Publication {
-        compiled,
-        interfaces: &interfaces,
-        document: &document.text,
-        namespace: namespace()?,
-    };
+    let publication =
+        Publication { compiled, interfaces: &interfaces, document: &document.text, namespace: namespace()? };
     Ok(kernel.publish(&publication)?)
 }
 
@@ -152,7 +148,12 @@ impl Before {
     }
 
     /// Rules that are the same as before go on counting from where they were, wherever they stand now.
-    fn carry_counters(&self, kernel: &Kernel, config: &Config, compiled: &Compiled) -> Result<(), ApplyError> {
+    fn carry_counters(
+        &self,
+        kernel: &Kernel,
+        config: &Config,
+        compiled: &Compiled,
+    ) -> Result<(), ApplyError> {
         let Some(old_root) = self.root else { return Ok(()) };
         let old_rules = kernel.rules(&old_root)?;
         if old_rules.iter().all(|(_, counted)| *counted == Counter::default()) {
@@ -160,12 +161,21 @@ impl Before {
         }
         let document = kernel.document(&old_root)?;
         // Another version's document may not parse; its counts are lost, nothing else.
-        let Ok((old, _)) = config::parse("document before", &document) else { return Ok(()) };
-        let mut counted: HashMap<_, _> =
-            old.policy.rules.iter().map(Rule::meaning).zip(old_rules.iter().map(|(_, counted)| *counted)).collect();
+        let Ok(old) = config::parse("document before", &document) else { return Ok(()) };
+        let old = old.config;
+        let mut counted: HashMap<_, _> = old
+            .policy
+            .rules
+            .iter()
+            .map(Rule::meaning)
+            .zip(old_rules.iter().map(|(_, counted)| *counted))
+            .collect();
         let rules = compiled.rules.iter().zip(&config.policy.rules);
         let carried: Vec<RuleEntry> = rules
-            .map(|(entry, rule)| RuleEntry { before: counted.remove(&rule.meaning()).unwrap_or_default(), ..*entry })
+            .map(|(entry, rule)| RuleEntry {
+                before: counted.remove(&rule.meaning()).unwrap_or_default(),
+                ..*entry
+            })
             .collect();
         let slot = kernel.running()?.slot;
         Ok(kernel.carry_counters(slot, &carried)?)

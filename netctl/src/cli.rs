@@ -11,7 +11,11 @@ use crate::kernel::pins::BPFFS;
 /// One document describes networks, ports and the policy between them; `netctl apply` makes the host so. The policy is
 /// enforced in the kernel and stays when netctl exits. Exit status: 0 done or yes, 1 the answer is no, 2 could not run.
 #[derive(Debug, Parser)]
-#[command(name = "netctl", version, after_help = "Example:\n  netctl apply host.toml && netctl explain web1 db1 tcp/5432")]
+#[command(
+    name = "netctl",
+    version,
+    after_help = "Example:\n  netctl apply host.toml && netctl explain web1 db1 tcp/5432"
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -70,13 +74,17 @@ pub enum Command {
     ///
     /// Opens the queues of each port (and vhost where it can be had), puts the arguments for them in place of `{PORT}`
     /// among the monitor's arguments, and becomes the monitor.
-    #[command(after_help = "Example:\n  netctl run web1 -- qemu-system-x86_64 -m 512 -nographic '{web1}' disk.qcow2")]
+    #[command(
+        after_help = "Example:\n  netctl run web1 -- qemu-system-x86_64 -m 512 -nographic '{web1}' disk.qcow2"
+    )]
     Run(RunArgs),
 
     /// Would this flow be allowed, by which rule, at which port?
     ///
     /// Asks the running programs, or, with --document, the same code in user space. Exits with 1 if it is denied.
-    #[command(after_help = "Example:\n  netctl explain web1 db1 tcp/5432\n  netctl explain world/192.0.2.7 web1 icmp/echo-request")]
+    #[command(
+        after_help = "Example:\n  netctl explain web1 db1 tcp/5432\n  netctl explain world/192.0.2.7 web1 icmp/echo-request"
+    )]
     Explain(ExplainArgs),
 
     /// Denied frames, and new flows of rules with `log = true`.

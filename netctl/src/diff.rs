@@ -63,7 +63,8 @@ pub fn policies(running: Option<&Config>, wanted: &Config) -> Vec<RuleChange> {
 
 /// Addresses, MAC address and groups: the part of a port that the policy's tables hold.
 fn ports(running: &Config, wanted: &Config) -> Vec<RuleChange> {
-    let names = running.ports.keys().chain(wanted.ports.keys().filter(|name| !running.ports.contains_key(*name)));
+    let names =
+        running.ports.keys().chain(wanted.ports.keys().filter(|name| !running.ports.contains_key(*name)));
     let change = |name: &String| {
         let (before, after) = (running.ports.get(name), wanted.ports.get(name));
         let line = after.or(before)?.line;
@@ -117,7 +118,8 @@ fn rules(running: &[Rule], wanted: &[Rule]) -> Vec<RuleChange> {
     let mut kept = vec![false; running.len()];
     let mut last = None;
     for rule in wanted {
-        let line = |sign| RuleChange { sign, what: "rule", line: rule.line, text: config::print_rule(rule) };
+        let line =
+            |sign| RuleChange { sign, what: "rule", line: rule.line, text: config::print_rule_text(rule) };
         match places.get_mut(&rule.meaning()).and_then(Vec::pop) {
             None => changes.push(line(Sign::Add)),
             Some(place) => {
@@ -135,7 +137,7 @@ fn rules(running: &[Rule], wanted: &[Rule]) -> Vec<RuleChange> {
         sign: Sign::Remove,
         what: "rule",
         line: rule.line,
-        text: config::print_rule(rule),
+        text: config::print_rule_text(rule),
     }));
     changes
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
-use crate::config::{self, Config, Diagnostic, Diagnostics, MAX_DOCUMENT_BYTES, Severity};
+use crate::config::{self, Config, Diagnostic, Diagnostics, MAX_DOCUMENT_BYTES, Parsed, Severity};
 use crate::error::Error;
 
 /// A document without errors.
@@ -20,13 +20,14 @@ pub struct Document {
 
 /// Reads and checks; the inner error holds all errors of the document.
 pub fn read(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
-    let text = read_text(path)?;
-    Ok(check(&path.display().to_string(), text))
+    Ok(check(&path.display().to_string(), read_bytes(path)?))
 }
 
-/// Checks a text.
-pub fn check(name: &str, text: String) -> Result<Document, Diagnostics> {
-    let (config, mut findings) = config::parse(name, &text)?;
+/// Checks the bytes of a document.
+pub fn check(name: &str, bytes: Vec<u8>) -> Result<Document, Diagnostics> {
+    let Parsed { config, warnings: mut findings } = config::parse_bytes(name, &bytes)?;
+    // The parser has just taken them as text.
+    let text = String::from_utf8_lossy(&bytes).into_owned();
     if let Err(error) = compile_new(&config) {
         findings.push(compile_diagnostic(&error));
         return Err(findings);
@@ -50,7 +51,7 @@ fn compile_diagnostic(error: &CompileError) -> Diagnostic {
     Diagnostic::on_line(Severity::Error, error.line().unwrap_or(1), error.to_string(), "")
 }
 
-fn read_text(path: &Path) -> Result<String, Error> {
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let fail = |source| Error::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     // One byte more than may be tells a file that is too large from one that just fits.
@@ -64,6 +65,5 @@ fn read_text(path: &Path) -> Result<String, Error> {
         let size = std::fs::metadata(path).map_or(limit + 1, |facts| facts.len());
         return Err(Error::TooLarge { path: path.to_owned(), bytes: size, limit });
     }
-    String::from_utf8(bytes)
-        .map_err(|_| fail(io::Error::new(io::ErrorKind::InvalidData, "a document is UTF-8, this is not")))
+    Ok(bytes)
 }

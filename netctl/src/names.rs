@@ -105,7 +105,8 @@ fn owners(config: &Config) -> BTreeMap<IpAddr, String> {
         };
         addresses.into_iter().chain([IpAddr::V6(port.mac.link_local())]).map(move |a| (a, name.clone()))
     });
-    let host = config.networks.values().flat_map(|n| n.addresses.iter().map(|a| (a.addr(), "host".to_owned())));
+    let host =
+        config.networks.values().flat_map(|n| n.addresses.iter().map(|a| (a.addr(), "host".to_owned())));
     let mut owners: BTreeMap<IpAddr, Option<String>> = BTreeMap::new();
     for (address, name) in listed.chain(host) {
         owners.entry(address).and_modify(|owner| *owner = None).or_insert(Some(name));

@@ -31,7 +31,7 @@ impl State {
         let root = kernel.running()?;
         let ports = kernel.ports(&root)?;
         let document = kernel.document(&root)?;
-        let (config, _) = config::parse("running document", &document).map_err(|_| Error::RunningDocument)?;
+        let config = config::parse("running document", &document).map_err(|_| Error::RunningDocument)?.config;
         let names = Names::new(&ports, &config, &document);
         Ok(Self { kernel, root, ports, document, config, names })
     }

@@ -40,8 +40,9 @@ pub(super) fn run(
     } else {
         let config = &document.config;
         let (rules, ports) = (config.policy.rules.len(), config.ports.len());
-        write_plan(&applied.plan, out)
-            .and_then(|()| writeln!(out, "generation {}: {rules} rules for {ports} ports", applied.generation))
+        write_plan(&applied.plan, out).and_then(|()| {
+            writeln!(out, "generation {}: {rules} rules for {ports} ports", applied.generation)
+        })
     };
     written.map_err(Error::Output)?;
     Ok(Outcome::Yes)

@@ -53,5 +53,9 @@ fn report(findings: &Diagnostics, color: bool) -> Result<(), Error> {
     };
     let counts = [counted(Severity::Error, "error"), counted(Severity::Warning, "warning")];
     let words: Vec<String> = counts.into_iter().flatten().collect();
-    if words.is_empty() { Ok(()) } else { writeln!(err, "netctl: {}", words.join(", ")).map_err(Error::Output) }
+    if words.is_empty() {
+        Ok(())
+    } else {
+        writeln!(err, "netctl: {}", words.join(", ")).map_err(Error::Output)
+    }
 }

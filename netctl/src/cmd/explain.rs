@@ -42,7 +42,11 @@ fn write_answer(answer: &Answer, args: &ExplainArgs, out: &mut impl Write) -> io
     let ends = format!("{} ({}) > {} ({})", args.from, answer.source, args.to, answer.destination);
     writeln!(out, "{verdict}  {ends}  {}", args.service)?;
     for step in &answer.steps {
-        writeln!(out, "  {} {}: {}, {}: {}", step.port, step.direction, step.action, step.reason, step.because)?;
+        writeln!(
+            out,
+            "  {} {}: {}, {}: {}",
+            step.port, step.direction, step.action, step.reason, step.because
+        )?;
         if let Some(rule) = &step.rule {
             writeln!(out, "    {rule}: {}", rule.text)?;
         }

@@ -56,6 +56,7 @@ fn use_color(color: Color) -> bool {
 
 /// Runs what waits for the kernel's netlink or ring buffer.
 fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     Ok(runtime.block_on(future))
 }

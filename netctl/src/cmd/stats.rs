@@ -121,7 +121,11 @@ fn write_tables(stats: &Stats, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)?;
     write_rows(out, &stats.rules, Format::Table)?;
     for lost in &stats.lost_events {
-        writeln!(out, "\n{}: {} events over its rate, {} with the ring full", lost.port, lost.suppressed, lost.overflowed)?;
+        writeln!(
+            out,
+            "\n{}: {} events over its rate, {} with the ring full",
+            lost.port, lost.suppressed, lost.overflowed
+        )?;
     }
     Ok(())
 }

@@ -32,7 +32,13 @@ pub struct Question {
 const SOMEONE: Mac = Mac([0x02, 0, 0, 0, 0, 0xfe]);
 
 impl Question {
-    pub fn new(config: &Config, from: &str, to: &str, service: &str, source_port: u16) -> Result<Self, Error> {
+    pub fn new(
+        config: &Config,
+        from: &str,
+        to: &str,
+        service: &str,
+        source_port: u16,
+    ) -> Result<Self, Error> {
         let service = config::parse_service(service).map_err(Error::Question)?;
         let (protocol, destination_port) = numbers(&service)?;
         let (from, to) = ends(config, (from, to), protocol)?;
@@ -161,7 +167,10 @@ fn unknown(config: &Config, word: &str) -> Error {
     }
     if let Some(members) = config.groups.get(word) {
         let members: Vec<&str> = members.iter().map(String::as_str).collect();
-        return Error::Question(format!("`{word}` is a group; ask about one of its ports: {}", members.join(", ")));
+        return Error::Question(format!(
+            "`{word}` is a group; ask about one of its ports: {}",
+            members.join(", ")
+        ));
     }
     Error::Question(match nearest(word, config.ports.keys().map(String::as_str).chain(["host", "world"])) {
         Some(near) => format!("no port `{word}`; did you mean `{near}`?"),

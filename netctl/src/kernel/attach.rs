@@ -63,7 +63,8 @@ impl Kernel {
 
     /// Frees tables and links of ports that are not among `wanted` (name and id), whatever left them behind.
     pub fn forget_ports(&self, wanted: &BTreeMap<&str, u32>) -> Result<(), KernelError> {
-        let names = wanted.keys().flat_map(|port| Direction::ALL.map(|d| self.pins.link(port, program_name(d))));
+        let names =
+            wanted.keys().flat_map(|port| Direction::ALL.map(|d| self.pins.link(port, program_name(d))));
         let names: BTreeSet<PathBuf> = names.collect();
         let links = self.pins.links();
         let fail = |source| KernelError::Remove { path: links.clone(), source };

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use bytemuck::Pod;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, NO_PORT, NO_RULE, PairKey, PortEntry,
-    PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, maps,
+    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, NO_PORT, NO_RULE, PairKey,
+    PortEntry, PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 use netctl_common::verdict::{Action, Direction, REASONS, Reason};
@@ -81,12 +81,7 @@ impl Kernel {
         KNOWN.iter().map(|(name, what)| self.facts_of(name, what, root)).collect()
     }
 
-    fn facts_of(
-        &self,
-        name: &'static str,
-        what: &'static str,
-        root: &Root,
-    ) -> Result<MapFacts, KernelError> {
+    fn facts_of(&self, name: &'static str, what: &'static str, root: &Root) -> Result<MapFacts, KernelError> {
         let tables = match name {
             maps::STRAY_COUNTERS | maps::EVENT_BUDGET => vec![self.map(name)?],
             maps::ROOT => vec![self.inner(name, 0)?],
@@ -160,7 +155,8 @@ impl Kernel {
         let table = self.inner(map, root.slot)?;
         let info = sys::info(table.as_fd()).map_err(|e| KernelError::map(map, "asking about it", e))?;
         let rule = |index: u32| names.rule(index).map_or_else(|| "-".to_owned(), ToString::to_string);
-        let chain = |entry: &ChainEntry| format!("chain {}, otherwise {}", entry.chain, rule(entry.otherwise));
+        let chain =
+            |entry: &ChainEntry| format!("chain {}, otherwise {}", entry.chain, rule(entry.otherwise));
         let len = info.max_entries;
         Ok(match map {
             maps::PORTS => rows::<u32, PortEntry>(&table, map, |ifindex, entry| {
@@ -168,13 +164,23 @@ impl Kernel {
                 let place = format!("network {} zone {}", entry.network, entry.zone);
                 element(
                     format!("ifindex {ifindex}"),
-                    format!("{name} id {} mac {mac} {place} {} flags {:#x}", entry.id, classes(&entry.classes), entry.flags),
+                    format!(
+                        "{name} id {} mac {mac} {place} {} flags {:#x}",
+                        entry.id,
+                        classes(&entry.classes),
+                        entry.flags
+                    ),
                 )
             })?,
             "stations" => rows::<StationKey, StationEntry>(&table, map, |key, entry| {
                 element(
                     format!("network {} {}", key.network, names::mac(key.mac)),
-                    format!("{} ifindex {} {}", owner(names, entry.port), entry.ifindex, classes(&entry.classes)),
+                    format!(
+                        "{} ifindex {} {}",
+                        owner(names, entry.port),
+                        entry.ifindex,
+                        classes(&entry.classes)
+                    ),
                 )
             })?,
             "addresses" => rows::<AddressKey, AddressEntry>(&table, map, |key, entry| {
@@ -196,7 +202,12 @@ impl Kernel {
                 element(format!("chain {} service {}", key.chain, key.service), rule(*index))
             })?,
             maps::RULES => array::<RuleEntry>(&table, map, root.rules, |entry| {
-                format!("{} line {} flags {:#x}", Action::decode(entry.action).name(), entry.line, entry.flags)
+                format!(
+                    "{} line {} flags {:#x}",
+                    Action::decode(entry.action).name(),
+                    entry.line,
+                    entry.flags
+                )
             })?,
             _ => array::<Counter>(&table, map, root.rules * root.cpus, |counter| {
                 format!("{} packets {} bytes", counter.packets, counter.bytes)

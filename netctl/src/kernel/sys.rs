@@ -189,8 +189,11 @@ const LINK_TYPE_TCX: u32 = 11;
 /// The interface of a tcx link; 0 if it is gone, or if the link is of another kind.
 pub(super) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
     let mut info = LinkInfo::default();
-    let mut attr =
-        InfoAttr { fd: number(link), len: size_of::<LinkInfo>() as u32, info: std::ptr::from_mut(&mut info) as u64 };
+    let mut attr = InfoAttr {
+        fd: number(link),
+        len: size_of::<LinkInfo>() as u32,
+        info: std::ptr::from_mut(&mut info) as u64,
+    };
     bpf(OBJ_GET_INFO_BY_FD, &mut attr)?;
     Ok(if info.kind == LINK_TYPE_TCX { info.ifindex } else { 0 })
 }
