@@ -2,6 +2,8 @@
 
 #[path = "compile/lookup.rs"]
 mod lookup;
+#[path = "compile/scale.rs"]
+mod scale;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use netctl_common::abi::VerdictKey;
 
-use super::store::{RuleServices, Step};
+use super::store::{RuleServices, Steps};
 use crate::compile::budget::Meter;
 use crate::compile::error::{CompileError, Resource};
 use crate::compile::service::{Services, Taken};
@@ -16,17 +16,17 @@ pub(in crate::compile) struct Verdicts {
 
 impl Verdicts {
     pub(in crate::compile) fn new(
-        chains: &[Box<[Step]>],
+        steps: &Steps,
         rules: &[Rule],
         services: RuleServices<'_>,
         meter: &mut Meter<'_>,
     ) -> Result<Self, CompileError> {
         let mut entries: Vec<(VerdictKey, u32)> = Vec::new();
         let mut painter = Painter::new(services.services);
-        for (chain, steps) in (0..).zip(chains) {
+        for chain in 0..steps.chains() {
             let first = entries.len();
             painter.next_chain(chain);
-            for step in steps {
+            for step in steps.of(chain) {
                 let taken = services.taken(step.rule);
                 let visited = painter.paint(taken, step.only_frames, |service| {
                     entries.push((VerdictKey { chain, service }, step.rule));
