@@ -1,7 +1,6 @@
 //! Lists of numbers, end to end in memory: one allocation where a policy has 100,000 lists of one number.
 
 /// See [`Self::of`].
-#[derive(Default)]
 pub(super) struct Grouped {
     /// Index: group. Where it begins; one more than there are groups.
     starts: Vec<u32>,
@@ -26,6 +25,15 @@ impl Grouped {
             *at += 1;
         }
         Self { starts, items }
+    }
+
+    /// Of all groups.
+    pub(super) fn items(&self) -> &[u32] {
+        &self.items
+    }
+
+    pub(super) fn groups(&self) -> u32 {
+        self.starts.len() as u32 - 1
     }
 
     pub(super) fn of(&self, group: u32) -> &[u32] {

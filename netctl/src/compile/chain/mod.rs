@@ -24,6 +24,8 @@ use crate::config::Rule;
 
 /// The chains of all classes.
 pub(super) struct Chains {
+    /// Whether rules from `any` to `any` are in the chains of sources.
+    pub(super) everywhere_by_source: bool,
     /// Index: class.
     pub(super) sides: Both<Vec<ChainEntry>>,
     /// Sorted; only pairs that a rule names.
@@ -49,7 +51,7 @@ impl Chains {
     ) -> Result<Self, CompileError> {
         let families = Families::new(parts.sides);
         let mut store = ChainStore::new();
-        let fewer_sources = parts.signatures.source.len() < parts.signatures.destination.len();
+        let everywhere_by_source = parts.signatures.source.len() < parts.signatures.destination.len();
         let everywhere = |here: bool| if here { families.everywhere.as_slice() } else { &[] };
         let mut side = |classes: &[Signature], rules: &Grouped, everywhere: &[u32]| {
             let mut chains = Vec::with_capacity(classes.len());
@@ -66,14 +68,18 @@ impl Chains {
             Ok::<_, CompileError>(chains)
         };
         let sides = Both {
-            source: side(&parts.signatures.source, &families.one_sided.source, everywhere(fewer_sources))?,
+            source: side(
+                &parts.signatures.source,
+                &families.one_sided.source,
+                everywhere(everywhere_by_source),
+            )?,
             destination: side(
                 &parts.signatures.destination,
                 &families.one_sided.destination,
-                everywhere(!fewer_sources),
+                everywhere(!everywhere_by_source),
             )?,
         };
         let pairs = pair::pairs(parts, &families, &mut store, (signatures, meter))?;
-        Ok(Self { sides, pairs, steps: store.steps })
+        Ok(Self { everywhere_by_source, sides, pairs, steps: store.steps })
     }
 }

@@ -15,6 +15,12 @@ pub(in crate::compile) struct Verdicts {
 }
 
 impl Verdicts {
+    pub(in crate::compile) fn of(&self, chain: u32, service: u32) -> Option<u32> {
+        let key = VerdictKey { chain, service };
+        let at = self.entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(self.entries[at].1)
+    }
+
     pub(in crate::compile) fn new(
         steps: &Steps,
         rules: &[Rule],
@@ -61,7 +67,7 @@ struct Painter<'a> {
 
 impl<'a> Painter<'a> {
     fn new(services: &'a Services) -> Self {
-        let (pieces, classes) = (services.pieces(), services.classes as usize);
+        let (pieces, classes) = (services.pieces(), services.frames.len());
         Self {
             services,
             chain: 0,
