@@ -94,7 +94,7 @@ fn cut_short(first: &Rule, count: usize) -> Warning {
         line: first.line,
         other_line: None,
         message: format!(
-            "the search for rules that never match was cut short: {count} rules were not decided, the first in line {}",
+            "the search for rules that never match was cut short: {count} not decided, the first in line {}",
             first.line
         ),
         help:
