@@ -1,7 +1,21 @@
 //! The compiler against the reference matcher: tables of cases, and random policies.
 
+#[path = "compile/budgets.rs"]
+mod budgets;
+#[path = "compile/lab.rs"]
+mod lab;
+#[path = "compile/lints.rs"]
+mod lints;
 #[path = "compile/lookup.rs"]
 mod lookup;
+#[path = "compile/scale.rs"]
+mod scale;
+#[path = "compile/selectors.rs"]
+mod selectors;
+#[path = "compile/services.rs"]
+mod services;
+#[path = "compile/tables.rs"]
+mod tables;
 
 use std::collections::BTreeMap;
 

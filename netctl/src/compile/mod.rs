@@ -9,6 +9,7 @@ mod budget;
 mod chain;
 mod compiled;
 mod error;
+mod grouped;
 mod ids;
 mod lint;
 mod memory;

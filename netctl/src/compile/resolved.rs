@@ -4,8 +4,9 @@ use netctl_common::classify::{SERVICE_ROW_LEN, SERVICE_ROWS, SERVICE_ROWS_WITH_S
 
 use super::address::{Addresses, Both, Side};
 use super::budget::{Budget, Meter};
-use super::chain::{Chains, Members, Parts, RuleServices, Verdicts};
+use super::chain::{Chains, Parts, RuleServices, Verdicts, members};
 use super::error::{CompileError, Resource};
+use super::grouped::Grouped;
 use super::ids::zone_numbers;
 use super::memory::Counts;
 use super::service::{ServiceLists, Services};
@@ -19,7 +20,7 @@ pub(super) struct Resolved<'c> {
     pub(super) sides: Both<Side<'c>>,
     pub(super) addresses: Addresses,
     /// The classes of the lists of each side.
-    pub(super) members: Both<Members>,
+    pub(super) members: Both<Grouped>,
     pub(super) service_lists: ServiceLists,
     pub(super) services: Services,
     pub(super) chains: Chains,
@@ -41,14 +42,10 @@ impl<'c> Resolved<'c> {
         let addresses = Addresses::new(config, &zones, &sides, (&mut signatures, meter))?;
         let service_lists = ServiceLists::new(rules);
         let services = Services::new(&service_lists.lists, (&mut signatures, meter))?;
-        let members = Both {
-            source: Members::new(
-                sides.source.first_rule.len(),
-                &addresses.signatures.source,
-                (&signatures, meter),
-            )?,
-            destination: Members::new(
-                sides.destination.first_rule.len(),
+        let lists = Both {
+            source: members(sides.source.lists(), &addresses.signatures.source, (&signatures, meter))?,
+            destination: members(
+                sides.destination.lists(),
                 &addresses.signatures.destination,
                 (&signatures, meter),
             )?,
@@ -58,13 +55,22 @@ impl<'c> Resolved<'c> {
             rules,
             sides: &sides,
             signatures: &addresses.signatures,
-            members: &members,
+            members: &lists,
             services: rule_services,
         };
         let chains = Chains::new(parts, (&signatures, meter))?;
-        let verdicts = Verdicts::new(&chains.chains, rules, rule_services, meter)?;
-        let this =
-            Self { config, signatures, sides, addresses, members, service_lists, services, chains, verdicts };
+        let verdicts = Verdicts::new(&chains.steps, rules, rule_services, meter)?;
+        let this = Self {
+            config,
+            signatures,
+            sides,
+            addresses,
+            members: lists,
+            service_lists,
+            services,
+            chains,
+            verdicts,
+        };
         budget.check(Resource::Bytes, this.counts(zones.len()).bytes(budget.cpus), || None)?;
         Ok(this)
     }

@@ -28,6 +28,11 @@ pub(in crate::compile) struct Side<'c> {
 }
 
 impl<'c> Side<'c> {
+    /// How many there are.
+    pub(in crate::compile) fn lists(&self) -> usize {
+        self.first_rule.len()
+    }
+
     /// `side` picks `from` or `to`.
     pub(in crate::compile) fn new(
         config: &'c Config,
@@ -36,8 +41,10 @@ impl<'c> Side<'c> {
     ) -> Result<Self, CompileError> {
         let mut this = Self::default();
         let mut numbers: HashMap<Vec<&Selector>, u32> = HashMap::new();
+        let mut selectors: Vec<&Selector> = Vec::new();
         for (rule, index) in config.policy.rules.iter().zip(0..) {
-            let mut selectors: Vec<&Selector> = side(rule).iter().collect();
+            selectors.clear();
+            selectors.extend(side(rule));
             if selectors.contains(&&Selector::Any) {
                 this.list_of.push(None);
                 continue;
@@ -48,7 +55,7 @@ impl<'c> Side<'c> {
             let list = *numbers.entry_ref(selectors.as_slice()).or_insert(next);
             if list == next {
                 this.first_rule.push(index);
-                for selector in selectors {
+                for selector in &selectors {
                     check_name(config, selector, rule.line)?;
                     if let Some(slot) = this.slot(selector) {
                         *slot = signatures.with(*slot, list);

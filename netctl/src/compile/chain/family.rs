@@ -3,52 +3,62 @@
 use hashbrown::HashMap;
 
 use crate::compile::address::{Both, Side};
+use crate::compile::grouped::Grouped;
 
-/// Rules with the same `from` and the same `to`, of which neither is `any`.
+/// A `from` and a `to` that at least one rule has, of which neither is `any`.
+#[derive(Clone, Copy)]
 pub(in crate::compile) struct Block {
     pub(in crate::compile) from: u32,
     pub(in crate::compile) to: u32,
-    /// Ascending.
-    pub(in crate::compile) rules: Vec<u32>,
+    pub(in crate::compile) first_rule: u32,
 }
 
-/// Every rule is in exactly one of these.
-#[derive(Default)]
+/// Every rule is in exactly one of these. All rules are ascending.
 pub(in crate::compile) struct Families {
     /// From anyone to anyone.
     pub(in crate::compile) everywhere: Vec<u32>,
-    /// Index: list of the side that is not `any`.
-    pub(in crate::compile) one_sided: Both<Vec<Vec<u32>>>,
+    /// The rules by the list of the side that is not `any`.
+    pub(in crate::compile) one_sided: Both<Grouped>,
     pub(in crate::compile) blocks: Vec<Block>,
-    /// Index: `from` list. Numbers of its blocks.
-    pub(in crate::compile) blocks_of: Vec<Vec<u32>>,
+    /// The rules by block.
+    pub(in crate::compile) rules_of: Grouped,
+    /// The blocks by `from` list.
+    pub(in crate::compile) blocks_of: Grouped,
 }
 
 impl Families {
     pub(in crate::compile) fn new(sides: &Both<Side<'_>>) -> Self {
-        let lists = |side: &Side<'_>| vec![Vec::new(); side.first_rule.len()];
-        let mut this = Self {
-            one_sided: Both { source: lists(&sides.source), destination: lists(&sides.destination) },
-            blocks_of: lists(&sides.source),
-            ..Self::default()
-        };
+        let mut everywhere = Vec::new();
+        let mut one_sided: Both<Vec<(u32, u32)>> = Both::default();
+        let mut in_blocks: Vec<(u32, u32)> = Vec::new();
+        let mut blocks: Vec<Block> = Vec::new();
         let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
         for ((from, to), rule) in sides.source.list_of.iter().zip(&sides.destination.list_of).zip(0..) {
             match (*from, *to) {
-                (None, None) => this.everywhere.push(rule),
-                (Some(from), None) => this.one_sided.source[from as usize].push(rule),
-                (None, Some(to)) => this.one_sided.destination[to as usize].push(rule),
+                (None, None) => everywhere.push(rule),
+                (Some(from), None) => one_sided.source.push((from, rule)),
+                (None, Some(to)) => one_sided.destination.push((to, rule)),
                 (Some(from), Some(to)) => {
-                    let next = this.blocks.len() as u32;
+                    let next = blocks.len() as u32;
                     let number = *numbers.entry((from, to)).or_insert(next);
                     if number == next {
-                        this.blocks.push(Block { from, to, rules: Vec::new() });
-                        this.blocks_of[from as usize].push(number);
+                        blocks.push(Block { from, to, first_rule: rule });
                     }
-                    this.blocks[number as usize].rules.push(rule);
+                    in_blocks.push((number, rule));
                 }
             }
         }
-        this
+        let lists = Both { source: sides.source.lists(), destination: sides.destination.lists() };
+        let by_from: Vec<(u32, u32)> = blocks.iter().map(|block| block.from).zip(0..).collect();
+        Self {
+            everywhere,
+            one_sided: Both {
+                source: Grouped::new(lists.source, &one_sided.source),
+                destination: Grouped::new(lists.destination, &one_sided.destination),
+            },
+            rules_of: Grouped::new(blocks.len(), &in_blocks),
+            blocks_of: Grouped::new(lists.source, &by_from),
+            blocks,
+        }
     }
 }

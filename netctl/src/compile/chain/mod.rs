@@ -11,24 +11,26 @@ mod verdict;
 use netctl_common::abi::{ChainEntry, PairKey};
 
 use self::family::Families;
-pub(super) use self::pair::Members;
+pub(super) use self::pair::members;
 use self::store::ChainStore;
-pub(super) use self::store::{RuleServices, Step};
+pub(super) use self::store::{RuleServices, Steps};
 pub(super) use self::verdict::Verdicts;
 use super::address::{Both, Side};
 use super::budget::Meter;
 use super::error::CompileError;
+use super::grouped::Grouped;
 use super::signature::{Signature, Signatures};
 use crate::config::Rule;
 
 /// The chains of all classes.
 pub(super) struct Chains {
+    /// Whether rules from `any` to `any` are in the chains of sources.
+    pub(super) everywhere_by_source: bool,
     /// Index: class.
     pub(super) sides: Both<Vec<ChainEntry>>,
     /// Sorted; only pairs that a rule names.
     pub(super) pairs: Vec<(PairKey, ChainEntry)>,
-    /// Index: chain.
-    pub(super) chains: Vec<Box<[Step]>>,
+    pub(super) steps: Steps,
 }
 
 /// What chains are made of.
@@ -38,7 +40,7 @@ pub(super) struct Parts<'a> {
     pub(super) sides: &'a Both<Side<'a>>,
     /// Index: class. The lists that hold it.
     pub(super) signatures: &'a Both<Vec<Signature>>,
-    pub(super) members: &'a Both<Members>,
+    pub(super) members: &'a Both<Grouped>,
     pub(super) services: RuleServices<'a>,
 }
 
@@ -49,16 +51,16 @@ impl Chains {
     ) -> Result<Self, CompileError> {
         let families = Families::new(parts.sides);
         let mut store = ChainStore::new();
-        let fewer_sources = parts.signatures.source.len() < parts.signatures.destination.len();
+        let everywhere_by_source = parts.signatures.source.len() < parts.signatures.destination.len();
         let everywhere = |here: bool| if here { families.everywhere.as_slice() } else { &[] };
-        let mut side = |classes: &[Signature], rules: &[Vec<u32>], everywhere: &[u32]| {
+        let mut side = |classes: &[Signature], rules: &Grouped, everywhere: &[u32]| {
             let mut chains = Vec::with_capacity(classes.len());
             let (mut lists, mut chain) = (Vec::new(), Vec::new());
             for class in classes {
                 signatures.elements(*class, &mut lists);
                 chain.clear();
                 chain.extend_from_slice(everywhere);
-                lists.iter().for_each(|list| chain.extend_from_slice(&rules[*list as usize]));
+                lists.iter().for_each(|list| chain.extend_from_slice(rules.of(*list)));
                 meter.spend((lists.len() + chain.len()) as u64)?;
                 chain.sort_unstable();
                 chains.push(store.chain(&chain, parts.services));
@@ -66,14 +68,18 @@ impl Chains {
             Ok::<_, CompileError>(chains)
         };
         let sides = Both {
-            source: side(&parts.signatures.source, &families.one_sided.source, everywhere(fewer_sources))?,
+            source: side(
+                &parts.signatures.source,
+                &families.one_sided.source,
+                everywhere(everywhere_by_source),
+            )?,
             destination: side(
                 &parts.signatures.destination,
                 &families.one_sided.destination,
-                everywhere(!fewer_sources),
+                everywhere(!everywhere_by_source),
             )?,
         };
         let pairs = pair::pairs(parts, &families, &mut store, (signatures, meter))?;
-        Ok(Self { sides, pairs, chains: store.chains })
+        Ok(Self { everywhere_by_source, sides, pairs, steps: store.steps })
     }
 }

@@ -4,34 +4,27 @@ use hashbrown::HashMap;
 use netctl_common::abi::{ChainEntry, PairKey};
 
 use super::Parts;
-use super::family::Families;
+use super::family::{Block, Families};
 use super::store::ChainStore;
 use crate::compile::budget::Meter;
 use crate::compile::error::{CompileError, Resource};
+use crate::compile::grouped::Grouped;
 use crate::compile::signature::{Signature, Signatures};
 
 /// The classes of each list of a side, ascending.
-pub(in crate::compile) struct Members(Vec<Vec<u32>>);
-
-impl Members {
-    pub(in crate::compile) fn new(
-        lists: usize,
-        classes: &[Signature],
-        (signatures, meter): (&Signatures, &mut Meter<'_>),
-    ) -> Result<Self, CompileError> {
-        let mut members = vec![Vec::new(); lists];
-        let mut elements = Vec::new();
-        for (class, signature) in (0..).zip(classes) {
-            signatures.elements(*signature, &mut elements);
-            meter.spend(elements.len() as u64)?;
-            elements.iter().for_each(|list| members[*list as usize].push(class));
-        }
-        Ok(Self(members))
+pub(in crate::compile) fn members(
+    lists: usize,
+    classes: &[Signature],
+    (signatures, meter): (&Signatures, &mut Meter<'_>),
+) -> Result<Grouped, CompileError> {
+    let mut pairs = Vec::with_capacity(classes.len());
+    let mut elements = Vec::new();
+    for (class, signature) in (0..).zip(classes) {
+        signatures.elements(*signature, &mut elements);
+        meter.spend(elements.len() as u64)?;
+        pairs.extend(elements.iter().map(|list| (*list, class)));
     }
-
-    pub(in crate::compile) fn of(&self, list: u32) -> &[u32] {
-        &self.0[list as usize]
-    }
+    Ok(Grouped::new(lists, &pairs))
 }
 
 /// All pairs, sorted.
@@ -42,13 +35,19 @@ pub(super) fn pairs(
     (signatures, meter): (&Signatures, &mut Meter<'_>),
 ) -> Result<Vec<(PairKey, ChainEntry)>, CompileError> {
     let widest = count(parts, families, meter)?;
-    let mut joined = Joined { parts, families, chains: HashMap::new(), rules: Vec::new() };
+    let mut joined = Joined {
+        parts,
+        families,
+        single: vec![None; families.blocks.len()],
+        several: HashMap::new(),
+        rules: Vec::new(),
+    };
     let mut pairs = Vec::new();
     let mut row = Row::new(parts.signatures.destination.len());
     let mut lists = Vec::new();
     for (source, signature) in (0..).zip(&parts.signatures.source) {
         signatures.elements(*signature, &mut lists);
-        for block in lists.iter().flat_map(|list| &families.blocks_of[*list as usize]) {
+        for block in lists.iter().flat_map(|list| families.blocks_of.of(*list)) {
             let to = families.blocks[*block as usize].to;
             row.add(*block, parts.members.destination.of(to));
         }
@@ -67,12 +66,12 @@ pub(super) fn pairs(
 /// Charges for finding the pairs before they are looked for, and for each pair once for each block that names
 /// it. Gives the line of the rule that names most pairs.
 fn count(parts: Parts<'_>, families: &Families, meter: &mut Meter<'_>) -> Result<Option<u32>, CompileError> {
-    let area = |block: &super::family::Block| {
+    let area = |block: &Block| {
         let (sources, destinations) = (&parts.members.source, &parts.members.destination);
         sources.of(block.from).len() as u64 * destinations.of(block.to).len() as u64
     };
     let widest = families.blocks.iter().max_by_key(|block| area(block));
-    let line = widest.and_then(|block| block.rules.first()).map(|rule| parts.rules[*rule as usize].line);
+    let line = widest.map(|block| parts.rules[block.first_rule as usize].line);
     // One block alone has as many pairs as its area.
     meter.budget.check_so_far(Resource::Pairs, widest.map_or(0, area), || line)?;
     let total = families.blocks.iter().map(area).fold(0, u64::saturating_add);
@@ -108,7 +107,9 @@ impl Row {
 struct Joined<'a> {
     parts: Parts<'a>,
     families: &'a Families,
-    chains: HashMap<Box<[u32]>, ChainEntry>,
+    /// Index: block. The chain of the block alone.
+    single: Vec<Option<ChainEntry>>,
+    several: HashMap<Box<[u32]>, ChainEntry>,
     rules: Vec<u32>,
 }
 
@@ -119,18 +120,21 @@ impl Joined<'_> {
         store: &mut ChainStore,
         meter: &mut Meter<'_>,
     ) -> Result<ChainEntry, CompileError> {
+        let (services, rules_of) = (self.parts.services, &self.families.rules_of);
+        if let [block] = *blocks {
+            let chain = &mut self.single[block as usize];
+            return Ok(*chain.get_or_insert_with(|| store.chain(rules_of.of(block), services)));
+        }
         blocks.sort_unstable();
-        if let Some(entry) = self.chains.get(&*blocks) {
+        if let Some(entry) = self.several.get(&*blocks) {
             return Ok(*entry);
         }
         self.rules.clear();
-        for block in &*blocks {
-            self.rules.extend_from_slice(&self.families.blocks[*block as usize].rules);
-        }
+        blocks.iter().for_each(|block| self.rules.extend_from_slice(rules_of.of(*block)));
         meter.spend(self.rules.len() as u64)?;
         self.rules.sort_unstable();
-        let entry = store.chain(&self.rules, self.parts.services);
-        self.chains.insert((&*blocks).into(), entry);
+        let entry = store.chain(&self.rules, services);
+        self.several.insert((&*blocks).into(), entry);
         Ok(entry)
     }
 }

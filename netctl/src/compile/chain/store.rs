@@ -1,7 +1,9 @@
 //! Chains, stored once each.
 
-use hashbrown::HashMap;
-use netctl_common::abi::{ChainEntry, EMPTY_CHAIN, NO_RULE};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use netctl_common::abi::{ChainEntry, NO_RULE};
 
 use crate::compile::service::{Services, Taken};
 
@@ -28,22 +30,42 @@ impl RuleServices<'_> {
     }
 }
 
+/// The steps of all chains, end to end. Chain 0 is [`netctl_common::abi::EMPTY_CHAIN`].
+pub(in crate::compile) struct Steps {
+    all: Vec<Step>,
+    /// Index: chain. Where it ends, which is where the next begins.
+    ends: Vec<u32>,
+}
+
+impl Steps {
+    pub(in crate::compile) fn of(&self, chain: u32) -> &[Step] {
+        let first = (chain as usize).checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[first as usize..self.ends[chain as usize] as usize]
+    }
+
+    pub(in crate::compile) fn chains(&self) -> u32 {
+        self.ends.len() as u32
+    }
+}
+
 /// Chains by their steps; two chains that differ only in `otherwise` are one.
-pub(in crate::compile) struct ChainStore {
-    numbers: HashMap<Box<[Step]>, u32>,
-    /// Index: chain.
-    pub(in crate::compile) chains: Vec<Box<[Step]>>,
+pub(super) struct ChainStore {
+    pub(super) steps: Steps,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     scratch: Vec<Step>,
 }
 
 impl ChainStore {
     pub(super) fn new() -> Self {
-        let empty: Box<[Step]> = Box::default();
-        Self {
-            numbers: HashMap::from([(empty.clone(), EMPTY_CHAIN)]),
-            chains: vec![empty],
+        let mut store = Self {
+            steps: Steps { all: Vec::new(), ends: Vec::new() },
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             scratch: Vec::new(),
-        }
+        };
+        store.intern();
+        store
     }
 
     /// The chain of `rules`, which are ascending.
@@ -60,16 +82,20 @@ impl ChainStore {
                 self.scratch.push(Step { rule, only_frames });
             }
         }
-        ChainEntry { chain: self.number(), otherwise }
+        ChainEntry { chain: self.intern(), otherwise }
     }
 
-    fn number(&mut self) -> u32 {
-        if let Some(chain) = self.numbers.get(self.scratch.as_slice()) {
+    /// The number of the chain in `scratch`.
+    fn intern(&mut self) -> u32 {
+        let Self { steps, index, hasher, scratch } = self;
+        let hash = hasher.hash_one(&*scratch);
+        if let Some(chain) = index.find(hash, |chain| steps.of(*chain) == *scratch) {
             return *chain;
         }
-        let (chain, steps) = (self.chains.len() as u32, Box::<[Step]>::from(self.scratch.as_slice()));
-        self.chains.push(steps.clone());
-        self.numbers.insert(steps, chain);
+        let chain = steps.chains();
+        steps.all.extend_from_slice(scratch);
+        steps.ends.push(steps.all.len() as u32);
+        index.insert_unique(hash, chain, |chain| hasher.hash_one(steps.of(*chain)));
         chain
     }
 }

@@ -2,7 +2,7 @@
 
 use netctl_common::abi::VerdictKey;
 
-use super::store::{RuleServices, Step};
+use super::store::{RuleServices, Steps};
 use crate::compile::budget::Meter;
 use crate::compile::error::{CompileError, Resource};
 use crate::compile::service::{Services, Taken};
@@ -15,18 +15,24 @@ pub(in crate::compile) struct Verdicts {
 }
 
 impl Verdicts {
+    pub(in crate::compile) fn of(&self, chain: u32, service: u32) -> Option<u32> {
+        let key = VerdictKey { chain, service };
+        let at = self.entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(self.entries[at].1)
+    }
+
     pub(in crate::compile) fn new(
-        chains: &[Box<[Step]>],
+        steps: &Steps,
         rules: &[Rule],
         services: RuleServices<'_>,
         meter: &mut Meter<'_>,
     ) -> Result<Self, CompileError> {
         let mut entries: Vec<(VerdictKey, u32)> = Vec::new();
         let mut painter = Painter::new(services.services);
-        for (chain, steps) in (0..).zip(chains) {
+        for chain in 0..steps.chains() {
             let first = entries.len();
             painter.next_chain(chain);
-            for step in steps {
+            for step in steps.of(chain) {
                 let taken = services.taken(step.rule);
                 let visited = painter.paint(taken, step.only_frames, |service| {
                     entries.push((VerdictKey { chain, service }, step.rule));
@@ -61,7 +67,7 @@ struct Painter<'a> {
 
 impl<'a> Painter<'a> {
     fn new(services: &'a Services) -> Self {
-        let (pieces, classes) = (services.pieces(), services.classes as usize);
+        let (pieces, classes) = (services.pieces(), services.frames.len());
         Self {
             services,
             chain: 0,

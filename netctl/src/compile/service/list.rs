@@ -10,6 +10,8 @@ use crate::config::{IcmpMatch, PortRange, Rule, Service};
 /// First and last position, both included.
 pub(in crate::compile) type Span = (u32, u32);
 
+const ALL_PORTS: Span = (0, u16::MAX as u32);
+
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const SCTP: u8 = 132;
@@ -78,7 +80,7 @@ impl ServiceList {
         list.frames = joined(list.frames);
         if with_source {
             let ranges = source_ports.iter().map(|r| (u32::from(*r.start()), u32::from(*r.end())));
-            list.source = Some(joined(ranges.collect()));
+            list.source = Some(joined(ranges.collect())).filter(|ranges| *ranges != [ALL_PORTS]);
         }
         list
     }

@@ -20,8 +20,8 @@ pub(super) struct Services {
     pub(super) source_services: u32,
     /// Index: class in `line` * `source_services` + class of the source port. Empty where there is one.
     pub(super) pairs: Vec<u32>,
-    /// How many classes services have.
-    pub(super) classes: u32,
+    /// Index: class. Whether it is one of frames without IP.
+    pub(super) frames: Vec<bool>,
     /// One row; the same for each protocol.
     source_row: Vec<u16>,
     /// Index: class in `line`. Whether the source port matters.
@@ -36,8 +36,8 @@ pub(super) struct Taken {
     pub(super) any: bool,
     pub(super) ip: Vec<Span>,
     pub(super) frames: Vec<Span>,
-    /// Classes of source ports. `None`: all.
-    sources: Option<Vec<u32>>,
+    /// Classes of source ports, ascending. `None`: all.
+    pub(super) sources: Option<Vec<u32>>,
 }
 
 impl Services {
@@ -55,7 +55,7 @@ impl Services {
         let spans = numbered().flat_map(|(list, n)| list.source.iter().flatten().map(move |span| (*span, n)));
         let sources = Pieces::new(spans, &[0], u32::MAX, (signatures, meter))?;
         let mut this = Self {
-            classes: line.signatures.len() as u32,
+            frames: line.signatures.iter().map(|(_, frames)| *frames).collect(),
             splits: vec![false; line.signatures.len()],
             source_services: sources.signatures.len() as u32,
             source_row: vec![0; SERVICE_ROW_LEN],
@@ -96,7 +96,7 @@ impl Services {
             }
             meter.spend(signatures.take_work() + granted.len() as u64)?;
         }
-        self.classes = numbers.signatures.len() as u32;
+        self.frames = numbers.signatures.iter().map(|(_, frames)| *frames).collect();
         Ok(())
     }
 
@@ -146,6 +146,15 @@ impl Services {
             None => visit(self.pairs[first as usize]),
         }
         taken.sources.is_none()
+    }
+
+    /// One of the classes that a list takes.
+    pub(super) fn any_class(&self, list: u32) -> Option<u32> {
+        let taken = &self.lists[list as usize];
+        let (piece, _) = taken.ip.first().or(taken.frames.first())?;
+        let mut class = None;
+        self.visit(*piece, taken, |found| class = Some(found));
+        class
     }
 
     /// The rows of the map.
