@@ -2,6 +2,7 @@
 //! guests ([`guest`]) on real taps ([`tap`]), frames of any shape ([`frame`]), and the `netctl` binary ([`cli`]).
 //! Nothing here knows what a policy means.
 
+pub mod bench;
 pub mod bridge;
 pub mod cli;
 pub mod frame;
