@@ -42,11 +42,16 @@ impl<'a> Apt<'a> {
     /// Those of `packages` that no repository of this machine has.
     pub(crate) fn unknown(&self, packages: &[String]) -> Vec<String> {
         self.refresh();
-        let output = Command::new("apt-cache").arg("policy").args(packages).env("LC_ALL", "C").output();
-        let text =
-            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        let known = candidates(&text);
-        packages.iter().filter(|package| !known.contains(&package.as_str())).cloned().collect()
+        let known = policy(packages);
+        packages.iter().filter(|name| !known.iter().any(|known| known.name == **name)).cloned().collect()
+    }
+
+    fn check_known(&self, packages: &[String]) -> Result<()> {
+        let unknown = self.unknown(packages);
+        if !unknown.is_empty() {
+            bail!("no repository of this machine has the Debian package {}", unknown.join(" "));
+        }
+        Ok(())
     }
 
     /// Installs `packages`; without one of them, none.
@@ -54,12 +59,12 @@ impl<'a> Apt<'a> {
     /// # Errors
     /// Not root, a package that is not to be had, or apt's own.
     pub(crate) fn install(&self, packages: &[String]) -> Result<()> {
+        self.check_known(packages)?;
         let names = packages.join(" ");
-        let unknown = self.unknown(packages);
-        if !unknown.is_empty() {
-            bail!("no repository of this machine has the Debian package {}", unknown.join(" "));
-        }
         if !self.root {
+            if policy(packages).iter().all(|package| package.installed) {
+                return Ok(());
+            }
             bail!("not root; as root: apt-get install {names}");
         }
         self.steps.step(&format!("installing {names}"), |steps| {
@@ -72,10 +77,7 @@ impl<'a> Apt<'a> {
     /// # Errors
     /// A package that is not to be had, or that cannot be unpacked.
     pub(crate) fn unpack(&self, packages: &[String], dir: &Path) -> Result<()> {
-        let unknown = self.unknown(packages);
-        if !unknown.is_empty() {
-            bail!("no repository of this machine has the Debian package {}", unknown.join(" "));
-        }
+        self.check_known(packages)?;
         self.steps.step(&format!("downloading {} (not installed)", packages.join(" ")), |steps| {
             steps.run(apt_get().arg("download").args(packages).current_dir(dir))
         })?;
@@ -119,28 +121,45 @@ fn update(steps: &Steps) -> Result<()> {
     }
 }
 
-/// Names in the output of `apt-cache policy` that have a version to install.
-fn candidates(policy: &str) -> Vec<&str> {
-    let mut name = "";
-    let mut found = Vec::new();
-    for line in policy.lines() {
+/// A package that is installed or can be.
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    name: String,
+    installed: bool,
+}
+
+fn policy(packages: &[String]) -> Vec<Known> {
+    let output = Command::new("apt-cache").arg("policy").args(packages).env("LC_ALL", "C").output();
+    parse_policy(
+        &output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default(),
+    )
+}
+
+fn parse_policy(text: &str) -> Vec<Known> {
+    let (mut name, mut installed) = ("", false);
+    let mut known = Vec::new();
+    for line in text.lines() {
         if let Some(package) = line.strip_suffix(':').filter(|package| !package.starts_with(' ')) {
             name = package;
+        } else if let Some(version) = line.trim().strip_prefix("Installed: ") {
+            installed = version != "(none)";
         } else if line.trim().strip_prefix("Candidate: ").is_some_and(|version| version != "(none)") {
-            found.push(name);
+            known.push(Known { name: name.to_owned(), installed });
         }
     }
-    found
+    known
 }
 
 #[cfg(test)]
 mod tests {
-    use super::candidates;
+    use super::{Known, parse_policy};
 
     #[test]
     fn a_package_without_a_candidate_is_not_to_be_had() {
         let policy = "gcc:\n  Installed: (none)\n  Candidate: 4:12.2.0-3\n  Version table:\n\
+                      dash:\n  Installed: 0.5.12\n  Candidate: 0.5.12\n  Version table:\n\
                       rustup:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
-        assert_eq!(candidates(policy), ["gcc"]);
+        let known = |name: &str, installed| Known { name: name.to_owned(), installed };
+        assert_eq!(parse_policy(policy), [known("gcc", false), known("dash", true)]);
     }
 }

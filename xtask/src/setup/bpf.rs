@@ -27,21 +27,26 @@ const RUSTUP_SECONDS: &str = "600";
 /// # Errors
 /// Neither can be had.
 pub(crate) fn install_compiler(steps: &Steps, apt: &Result<Apt<'_>>) -> Result<()> {
-    let debian =
-        apt.as_ref().map_err(|e| anyhow!("{e}")).and_then(|apt| apt.install(&DEBIAN_RUST.map(str::to_owned)));
+    let debian = match apt {
+        Ok(apt) => apt.install(&DEBIAN_RUST.map(str::to_owned)),
+        Err(e) => Err(anyhow!("{e}")),
+    };
+    // Debian's may be too old.
+    let debian = debian.and_then(|()| Ok(find_compiler()?));
     match (debian, program("rustup", None)) {
-        (Ok(()), Some(_)) => {
-            let what = format!("telling rustup of Debian's Rust as {LINKED}");
+        (Ok(_), None) => Ok(()),
+        (Ok(_), Some(_)) => {
             // Found in /usr without it: it only lets a person say `cargo +debian-bpf`.
-            let _ = steps.step(&what, |steps| {
-                steps.run(Command::new("rustup").args(["toolchain", "link", LINKED, "/usr"]))
-            });
+            let _ = steps.step(&format!("telling rustup of Debian's Rust as {LINKED}"), link);
             Ok(())
         }
-        (Ok(()), None) => Ok(()),
-        (Err(_), Some(_)) => install_nightly(steps),
+        (Err(e), Some(_)) => install_nightly(steps).map_err(|nightly| nightly.context(e)),
         (Err(e), None) => Err(e.context("no rustup either, to install a nightly with rust-src")),
     }
+}
+
+fn link(steps: &Steps) -> Result<()> {
+    steps.run(Command::new("rustup").args(["toolchain", "link", LINKED, "/usr"]))
 }
 
 fn install_nightly(steps: &Steps) -> Result<()> {
@@ -66,7 +71,7 @@ pub(crate) fn install_linker(steps: &Steps, apt: &Result<Apt<'_>>) -> Result<()>
     let common = ["libzstd-dev", "zlib1g-dev", "g++"].map(str::to_owned);
     let apt = apt.as_ref().map_err(|e| anyhow!("{e}"))?;
     apt.install(&[needed.as_slice(), common.as_slice()].concat())?;
-    steps.step(&format!("building bpf-linker {LINKER_VERSION} for LLVM {llvm} (about a minute)"), |steps| {
+    steps.step(&format!("building bpf-linker {LINKER_VERSION} for LLVM {llvm} (a minute or more)"), |steps| {
         steps.run(&mut cargo_install(llvm)?)
     })
 }

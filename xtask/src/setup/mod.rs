@@ -121,7 +121,11 @@ impl fmt::Display for Incomplete {
         let names: Vec<_> = self.missing.iter().map(|(name, _)| *name).collect();
         let verb = if self.checked_only { "missing" } else { "could not be installed" };
         write!(f, "{verb}: {}", names.join(", "))?;
-        self.missing.iter().try_for_each(|(name, why)| write!(f, "\n  {name}: {why}"))
+        self.missing.iter().try_for_each(|(name, why)| write!(f, "\n  {name}: {why}"))?;
+        if !self.checked_only {
+            write!(f, "\nwhat was tried is in {}", steps::LOG)?;
+        }
+        Ok(())
     }
 }
 

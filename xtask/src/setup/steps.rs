@@ -12,6 +12,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace;
 
+/// The log, seen from the workspace's folder.
+pub(crate) const LOG: &str = "target/setup.log";
+
 /// Lines of the log that an error shows.
 const SHOWN_LINES: usize = 15;
 
@@ -26,9 +29,8 @@ impl Steps {
     /// # Errors
     /// The log cannot be written.
     pub(crate) fn new() -> Result<Self> {
-        let dir = workspace::root().join("target");
-        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let log = dir.join("setup.log");
+        let log = workspace::root().join(LOG);
+        fs::create_dir_all(workspace::root().join("target")).context("cannot make target")?;
         File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         Ok(Self { log })
     }
