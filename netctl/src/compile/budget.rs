@@ -18,7 +18,7 @@ pub struct Budget {
     pub addresses: u64,
     /// Prefixes, counted once for each zone. Default 1,048,576.
     pub prefixes: u64,
-    /// Bytes of kernel memory, by the estimate of [`super::memory`]. Default 512 MiB.
+    /// Bytes of kernel memory, estimated from the numbers of entries. Default 512 MiB.
     pub bytes: u64,
     /// Possible CPUs of the host, for the estimate of `bytes`. Default 64.
     pub cpus: u64,
