@@ -1,7 +1,11 @@
 //! The compiler against the reference matcher: tables of cases, and random policies.
 
+#![allow(clippy::unwrap_used, reason = "what does not unwrap fails the test")]
+
 #[path = "compile/budgets.rs"]
 mod budgets;
+#[path = "compile/hostile.rs"]
+mod hostile;
 #[path = "compile/lab.rs"]
 mod lab;
 #[path = "compile/lints.rs"]
@@ -17,7 +21,7 @@ mod services;
 #[path = "compile/tables.rs"]
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lookup::Lookup;
 use netctl::compile::reference::{Query, first_match};
@@ -25,7 +29,7 @@ use netctl::compile::{Budget, PortIds, compile, zone_numbers};
 use netctl::config::Config;
 use netctl_tests::policies::{self, Random};
 
-const POLICIES: u64 = 1_200;
+const POLICIES: u64 = 1_100;
 const QUERIES: usize = 100;
 
 /// The queries that the compiled policy and the reference answer differently.
@@ -78,4 +82,17 @@ fn compiled_policies_answer_as_the_reference_does() {
     assert!(asked >= 100_000);
     // Queries that no rule matches would prove little.
     assert!(decided * 3 > asked, "{decided} of {asked} queries met a rule");
+}
+
+#[test]
+fn large_policies_answer_as_the_reference_does() {
+    // More lists than one level of the compiler's sets holds.
+    for rules in [1_100, 5_000] {
+        let config = scale::config(scale::Shape::Mixed, rules);
+        let mut random = Random::new(rules.into());
+        let queries: Vec<Query> = (0..300).map(|_| policies::query(&mut random, &config)).collect();
+        assert_eq!(differences(&config, &queries), [""; 0], "{rules} rules");
+        let met: BTreeSet<_> = queries.iter().filter_map(|query| first_match(&config, query)).collect();
+        assert!(met.len() > 50, "{} of {rules} rules were met", met.len());
+    }
 }

@@ -18,12 +18,12 @@ pub struct Budget {
     pub addresses: u64,
     /// Prefixes, counted once for each zone. Default 1,048,576.
     pub prefixes: u64,
-    /// Bytes of kernel memory, by the estimate of [`super::memory`]. Default 512 MiB.
+    /// Bytes of kernel memory, estimated from the numbers of entries. Default 512 MiB.
     pub bytes: u64,
     /// Possible CPUs of the host, for the estimate of `bytes`. Default 64.
     pub cpus: u64,
-    /// Steps of the compiler itself (an element of a class or chain looked at), of some 5 ns. Default
-    /// 134,217,728. Stops policies whose tables are small but hard to find.
+    /// Steps of the compiler itself (an element of a class or chain looked at), of 5 to 20 ns.
+    /// Default 67,108,864. Stops policies whose tables are small but hard to find.
     pub work: u64,
 }
 
@@ -38,7 +38,7 @@ impl Default for Budget {
             prefixes: 1 << 20,
             bytes: 512 << 20,
             cpus: 64,
-            work: 1 << 27,
+            work: 1 << 26,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Config to the exact contents of the kernel's tables. Pure: no kernel, no clock, no randomness.
 //!
-//! [`reference`] says what a policy means, rule by rule. [`compile`] resolves it: selectors to classes of
-//! addresses ([`address`]), services to classes ([`service`]), pairs of classes to chains and their verdicts
-//! ([`chain`]); both are tested against each other. [`lint()`] finds rules that never match.
+//! [`mod@reference`] says what a policy means, rule by rule. [`compile`] resolves it: selectors to classes of
+//! addresses (`address`), services to classes (`service`), pairs of classes to chains and their verdicts
+//! (`chain`); both are tested against each other. [`lint()`] finds rules that never match.
 
 mod address;
 mod budget;

@@ -14,7 +14,7 @@ use netctl_common::verdict::Action;
 use crate::lookup::Lookup;
 
 /// `lab` is in the default zone, `tenant` in the zone `blue`, with the same prefix.
-pub fn lab(rules: Vec<Rule>) -> Config {
+pub(crate) fn lab(rules: Vec<Rule>) -> Config {
     let networks = BTreeMap::from([
         ("lab".to_string(), network("default", 0, &["10.0.0.1/24", "fd00::1/64"])),
         ("tenant".to_string(), network("blue", 1, &["10.0.0.1/24"])),
@@ -70,12 +70,12 @@ fn port(network: &str, number: u8, addresses: Option<&[&str]>, groups: &[&str]) 
     }
 }
 
-pub fn net(text: &str) -> IpNet {
+pub(crate) fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
 /// By its word in a document; names of ports and groups, sets as `@set`.
-pub fn selector(text: &str) -> Selector {
+pub(crate) fn selector(text: &str) -> Selector {
     match text {
         "any" => Selector::Any,
         "host" => Selector::Host,
@@ -92,7 +92,7 @@ pub fn selector(text: &str) -> Selector {
 }
 
 /// An allowing rule; selectors apart by spaces.
-pub fn rule(from: &str, to: &str, services: &[Service]) -> Rule {
+pub(crate) fn rule(from: &str, to: &str, services: &[Service]) -> Rule {
     Rule {
         action: Action::Allow,
         from: from.split(' ').map(selector).collect(),
@@ -105,17 +105,17 @@ pub fn rule(from: &str, to: &str, services: &[Service]) -> Rule {
     }
 }
 
-pub fn tcp(first: u16, last: u16) -> Service {
+pub(crate) fn tcp(first: u16, last: u16) -> Service {
     Service::Tcp(PortRange { first, last })
 }
 
-pub fn udp(first: u16, last: u16) -> Service {
+pub(crate) fn udp(first: u16, last: u16) -> Service {
     Service::Udp(PortRange { first, last })
 }
 
 /// `host`, `world`, `multicast`, `broadcast`, `port:NAME`, an address of the default zone, or `ZONE:ADDRESS` with
 /// a zone that is not a number.
-pub fn party(text: &str) -> Party {
+pub(crate) fn party(text: &str) -> Party {
     let address = |zone: &str, ip: IpAddr| Party::Address { zone: zone.into(), ip };
     if let Ok(ip) = text.parse() {
         return address("default", ip);
@@ -133,21 +133,21 @@ pub fn party(text: &str) -> Party {
     }
 }
 
-pub fn ip(protocol: u8, number: u16) -> Wanted {
+pub(crate) fn ip(protocol: u8, number: u16) -> Wanted {
     Wanted::Ip { protocol, number, source_port: 0 }
 }
 
-pub fn compiled(config: &Config) -> Compiled {
+pub(crate) fn compiled(config: &Config) -> Compiled {
     let ids = PortIds::assign(&BTreeMap::new(), config).unwrap();
     compile(config, &ids, &Budget::default()).unwrap()
 }
 
 /// Source, destination, service, and the rule that decides.
-pub type Case<'a> = (&'a str, &'a str, Wanted, Option<u32>);
+pub(crate) type Case<'a> = (&'a str, &'a str, Wanted, Option<u32>);
 
 /// The reference and the compiled tables must both answer as the cases say.
 #[track_caller]
-pub fn check(config: &Config, cases: &[Case<'_>]) {
+pub(crate) fn check(config: &Config, cases: &[Case<'_>]) {
     let compiled = compiled(config);
     let zones = zone_numbers(config);
     let zone = |name: &str| zones[name];

@@ -61,7 +61,8 @@ fn repeated_rules_name_the_first() {
 #[test]
 fn a_rule_inside_an_earlier_one_names_it() {
     let covered = "this rule never matches: the rule in line 10 takes all that it asks for";
-    let inside: [(Rule, Rule); 7] = [
+    let everyone = "host world multicast broadcast all probe";
+    let inside: [(Rule, Rule); 9] = [
         (rule("any", "any", &[Service::Any]), rule("web", "db1", &[tcp(1, 1)])),
         (rule("any", "10.0.0.0/8", &[tcp(1, 9)]), rule("web", "10.1.0.0/16", &[tcp(2, 3), tcp(9, 9)])),
         (rule("all", "any", &[Service::Protocol(6)]), rule("web1", "db1", &[tcp(1, 65535)])),
@@ -70,6 +71,8 @@ fn a_rule_inside_an_earlier_one_names_it() {
             rule("web", "host", &[Service::Icmp(IcmpMatch::All)]),
         ),
         (rule("0.0.0.0/0", "any", &[Service::Any]), rule("10.0.0.0/8 11.0.0.0/8", "world", &[tcp(0, 65535)])),
+        (rule("web", everyone, &[tcp(1, 2)]), rule("web", "any", &[tcp(1, 1)])),
+        (rule(everyone, "web", &[tcp(1, 2)]), rule("any", "web1", &[tcp(1, 1)])),
         (rule("any", "any", &[Service::Ethertype(1)]), rule("web1", "any", &[Service::Ethertype(1)])),
         (
             rule("any", "multicast", &[Service::Any]),

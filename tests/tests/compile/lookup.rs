@@ -9,7 +9,7 @@ use netctl_common::abi::{AddressKey, ChainEntry, Classes, NO_RULE, PairKey, Pref
 use netctl_common::classify::ServiceRow;
 
 /// A compiled policy, ready to be asked.
-pub struct Lookup<'c> {
+pub(crate) struct Lookup<'c> {
     compiled: &'c Compiled,
     zone: &'c dyn Fn(&str) -> u32,
     /// The prefix lengths that occur, longest first.
@@ -17,12 +17,12 @@ pub struct Lookup<'c> {
 }
 
 impl<'c> Lookup<'c> {
-    pub fn new(compiled: &'c Compiled, zone: &'c dyn Fn(&str) -> u32) -> Self {
+    pub(crate) fn new(compiled: &'c Compiled, zone: &'c dyn Fn(&str) -> u32) -> Self {
         let lengths: BTreeSet<u32> = compiled.prefixes.keys().map(|(length, _)| *length).collect();
         Self { compiled, zone, lengths: lengths.into_iter().rev().collect() }
     }
 
-    pub fn first_match(&self, query: &Query) -> Option<u32> {
+    pub(crate) fn first_match(&self, query: &Query) -> Option<u32> {
         let compiled = self.compiled;
         let source = self.classes(&query.source).source;
         let destination = self.classes(&query.destination).destination;
@@ -41,7 +41,7 @@ impl<'c> Lookup<'c> {
         chains.into_iter().map(answer).min().filter(|rule| *rule != NO_RULE)
     }
 
-    pub fn classes(&self, party: &Party) -> Classes {
+    pub(crate) fn classes(&self, party: &Party) -> Classes {
         let compiled = self.compiled;
         match party {
             Party::Address { zone, ip } => self.address((self.zone)(zone), *ip),

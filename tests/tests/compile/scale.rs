@@ -16,7 +16,7 @@ const PORTS: u32 = 1000;
 
 /// What the rules look like.
 #[derive(Clone, Copy, Debug)]
-enum Shape {
+pub(crate) enum Shape {
     GroupToPrefix,
     AnyToPrefix,
     PrefixToGroup,
@@ -45,7 +45,7 @@ fn rule(shape: Shape, number: u32) -> Rule {
         (Shape::AnyToPrefix, _) | (Shape::Mixed, 1) => (Selector::Any, prefix(number)),
         (Shape::PrefixToGroup, _) | (Shape::Mixed, 2) => (prefix(number), group(number / 4)),
         (Shape::PrefixToPrefix, _) | (Shape::Mixed, _) => {
-            (prefix(number), prefix(number.wrapping_mul(7) % 60_000))
+            (prefix(number), prefix(number.wrapping_mul(5) % 60_000))
         }
     };
     // There are at most 65,536 classes of services, so ranges repeat in the largest policies.
@@ -63,7 +63,7 @@ fn rule(shape: Shape, number: u32) -> Rule {
     }
 }
 
-fn config(shape: Shape, rules: u32) -> Config {
+pub(crate) fn config(shape: Shape, rules: u32) -> Config {
     let network = Network {
         kind: NetworkKind::Bridge,
         zone: "default".into(),
@@ -115,7 +115,7 @@ fn measure<T>(mut run: impl FnMut() -> T) -> (Duration, T) {
 }
 
 /// Of this thread (proc(5): the first number of schedstat, in nanoseconds).
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
 }

@@ -3,59 +3,87 @@
 
 use std::ops::BitOr;
 
+use hashbrown::HashMap;
+use ipnet::IpNet;
+
 use crate::compile::address::Prefix;
 use crate::config::{Config, PortRange, Rule, Selector, Service};
 
-/// Why the rule matches nothing, if so.
-pub(super) fn cause(config: &Config, rule: &Rule) -> Option<String> {
-    let sides = [("from", &rule.from), ("to", &rule.to)];
-    for (side, selectors) in sides {
-        let reasons: Option<Vec<String>> =
-            selectors.iter().map(|selector| nothing_in(config, selector, side == "from")).collect();
-        if let Some(reasons) = reasons {
-            return Some(format!("nothing is in `{side}`: {}", reasons.join(", ")));
-        }
-    }
-    let [from, to] = sides.map(|(_, selectors)| {
-        selectors.iter().map(|selector| kinds_of(config, selector)).fold(Kinds::NONE, Kinds::bitor)
-    });
-    let services = rule.services.iter().map(kinds_with).fold(Kinds::NONE, Kinds::bitor);
-    let ports_only = rule.services.iter().any(has_source_ports);
-    if !rule.source_ports.is_empty()
-        && (!ports_only || rule.source_ports.iter().all(|ports| ports.is_empty()))
-    {
-        return Some("only TCP, UDP and SCTP have source ports".into());
-    }
-    if from.and(to) == Kinds::NONE {
-        return Some(format!("`from` is {} and `to` is {}", from.describe(), to.describe()));
-    }
-    if from.and(to).and(services) == Kinds::NONE {
-        return Some(format!(
-            "its services are {}, and its addresses are {}",
-            services.describe(),
-            from.and(to).describe()
-        ));
-    }
-    None
+/// Answers for each rule.
+pub(super) struct Alone<'c> {
+    config: &'c Config,
+    /// What the prefixes of each set are.
+    sets: HashMap<&'c str, Kinds>,
 }
 
-/// Why the selector holds nothing, if so.
-fn nothing_in(config: &Config, selector: &Selector, is_source: bool) -> Option<String> {
-    match selector {
-        Selector::Group(group) if config.groups.get(group).is_none_or(|ports| ports.is_empty()) => {
-            Some(format!("group `{group}` has no ports"))
+impl<'c> Alone<'c> {
+    pub(super) fn new(config: &'c Config) -> Self {
+        let kinds = |nets: &[IpNet]| nets.iter().map(kind_of).fold(Kinds::NONE, Kinds::bitor);
+        Self { config, sets: config.sets.iter().map(|(name, nets)| (name.as_str(), kinds(nets))).collect() }
+    }
+
+    /// Why the rule matches nothing, if so.
+    pub(super) fn cause(&self, rule: &Rule) -> Option<String> {
+        self.empty_side(rule).or_else(|| self.never_meet(rule))
+    }
+
+    fn empty_side(&self, rule: &Rule) -> Option<String> {
+        [("from", &rule.from), ("to", &rule.to)].into_iter().find_map(|(side, selectors)| {
+            let reasons = selectors.iter().map(|selector| self.nothing_in(selector, side == "from"));
+            let reasons = reasons.collect::<Option<Vec<String>>>()?;
+            Some(format!("nothing is in `{side}`: {}", reasons.join(", ")))
+        })
+    }
+
+    fn never_meet(&self, rule: &Rule) -> Option<String> {
+        let [from, to] = [&rule.from, &rule.to].map(|selectors| {
+            selectors.iter().map(|selector| self.kinds_of(selector)).fold(Kinds::NONE, Kinds::bitor)
+        });
+        let services = rule.services.iter().map(kinds_with).fold(Kinds::NONE, Kinds::bitor);
+        let no_source_port = !rule.source_ports.is_empty()
+            && (rule.source_ports.iter().all(|ports| ports.is_empty())
+                || !rule.services.iter().any(has_source_ports));
+        let addresses = from.and(to);
+        if no_source_port {
+            Some("only TCP, UDP and SCTP have source ports".into())
+        } else if addresses == Kinds::NONE {
+            Some(format!("`from` is {} and `to` is {}", from.describe(), to.describe()))
+        } else if addresses.and(services) == Kinds::NONE {
+            let (services, addresses) = (services.describe(), addresses.describe());
+            Some(format!("its services are {services}, and its addresses are {addresses}"))
+        } else {
+            None
         }
-        Selector::Set(set) => {
-            let mut usable = config.sets.get(set).into_iter().flatten().filter_map(|net| Prefix::new(*net));
-            usable.next().is_none().then(|| format!("set `{set}` is empty"))
+    }
+
+    /// Why the selector holds nothing, if so.
+    fn nothing_in(&self, selector: &Selector, is_source: bool) -> Option<String> {
+        match selector {
+            Selector::Group(group) if self.config.groups.get(group).is_none_or(|ports| ports.is_empty()) => {
+                Some(format!("group `{group}` has no ports"))
+            }
+            Selector::Set(set) if self.kinds_of(selector) == Kinds::NONE => {
+                Some(format!("set `{set}` is empty"))
+            }
+            Selector::Prefix(net) if kind_of(net) == Kinds::NONE => {
+                Some(format!("no packet has an address in {net}"))
+            }
+            Selector::Host if self.config.networks.is_empty() => Some("the host is on no network".into()),
+            Selector::Multicast if is_source => Some("no frame comes from a multicast address".into()),
+            Selector::Broadcast if is_source => Some("no frame comes from the broadcast address".into()),
+            _ => None,
         }
-        Selector::Prefix(net) if Prefix::new(*net).is_none() => {
-            Some(format!("no packet has an address in {net}"))
+    }
+
+    /// What can come from or go to a selector that is not empty. Ports, the host and the world can be all,
+    /// whatever addresses they are known to have: link-local ones, 0.0.0.0.
+    fn kinds_of(&self, selector: &Selector) -> Kinds {
+        match selector {
+            Selector::Prefix(net) => kind_of(net),
+            Selector::Set(set) => self.sets.get(set.as_str()).copied().unwrap_or(Kinds::NONE),
+            Selector::Broadcast => Kinds::IPV4 | Kinds::FRAMES,
+            _ => Kinds::ALL,
         }
-        Selector::Host if config.networks.is_empty() => Some("the host is on no network".into()),
-        Selector::Multicast if is_source => Some("no frame comes from a multicast address".into()),
-        Selector::Broadcast if is_source => Some("no frame comes from the broadcast address".into()),
-        _ => None,
     }
 }
 
@@ -91,24 +119,11 @@ impl Kinds {
     }
 }
 
-/// What can come from or go to a selector. Ports, the host and the world can be all, whatever addresses they
-/// are known to have: link-local ones, 0.0.0.0.
-fn kinds_of(config: &Config, selector: &Selector) -> Kinds {
-    let of_prefix = |net: &ipnet::IpNet| match (net, Prefix::new(*net)) {
-        (_, None) => Kinds::NONE,
-        (ipnet::IpNet::V4(_), _) => Kinds::IPV4,
-        (ipnet::IpNet::V6(_), _) => Kinds::IPV6,
-    };
-    match selector {
-        Selector::Prefix(net) => of_prefix(net),
-        Selector::Set(set) => {
-            config.sets.get(set).into_iter().flatten().map(of_prefix).fold(Kinds::NONE, Kinds::bitor)
-        }
-        Selector::Broadcast => Kinds::IPV4 | Kinds::FRAMES,
-        Selector::Group(group) if config.groups.get(group).is_none_or(|ports| ports.is_empty()) => {
-            Kinds::NONE
-        }
-        _ => Kinds::ALL,
+fn kind_of(net: &IpNet) -> Kinds {
+    match net {
+        _ if Prefix::new(*net).is_none() => Kinds::NONE,
+        IpNet::V4(_) => Kinds::IPV4,
+        IpNet::V6(_) => Kinds::IPV6,
     }
 }
 

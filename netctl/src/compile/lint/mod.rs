@@ -6,6 +6,7 @@ mod cover;
 mod empty;
 mod reach;
 
+use self::empty::Alone;
 use self::reach::{Finding, Reach};
 use super::budget::Budget;
 use super::resolved::Resolved;
@@ -27,7 +28,8 @@ pub struct Warning {
 /// one last warning. Of a policy over `budget` only those that each rule shows alone are found.
 pub fn lint(config: &Config, budget: &Budget) -> Vec<Warning> {
     let rules = &config.policy.rules;
-    let empty: Vec<Option<String>> = rules.iter().map(|rule| empty::cause(config, rule)).collect();
+    let alone_of = Alone::new(config);
+    let empty: Vec<Option<String>> = rules.iter().map(|rule| alone_of.cause(rule)).collect();
     let mut findings: Vec<Option<Finding>> = vec![None; rules.len()];
     if let Ok(resolved) = Resolved::new(config, budget) {
         let mut reach = Reach::new(&resolved);
