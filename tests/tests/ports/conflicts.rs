@@ -1,11 +1,19 @@
 //! Documents that do not fit the host: refused with the reason, and nothing changed.
 
+use std::process::Command;
+
+use netctl::fd::tap::NewTap;
+use netctl::network::{Netlink, apply};
+
 use super::document::{lab, lab_with_ports, network, plan_document};
 use super::host::sh;
 use super::namespace::isolated;
 
+/// Set in the process that has no CAP_NET_ADMIN.
+const UNPRIVILEGED: &str = "NETCTL_TEST_UNPRIVILEGED";
+
 /// The messages for `config` on the host as it is.
-async fn conflicts(netlink: &netctl::network::Netlink, config: &netctl::config::Config) -> Vec<String> {
+async fn conflicts(netlink: &Netlink, config: &netctl::config::Config) -> Vec<String> {
     let conflicts = plan_document(netlink, config).await.unwrap_err();
     conflicts.iter().map(ToString::to_string).collect()
 }
@@ -116,5 +124,38 @@ fn an_uplink_that_cannot_be_one_is_refused() {
                 "line 10: network `lab` has the uplink `eth9`, but there is no such interface; `ip link` lists them",
             ]
         );
+    });
+}
+
+#[test]
+fn without_the_capability_the_messages_say_what_is_missing() {
+    if std::env::var_os(UNPRIVILEGED).is_some() {
+        return report_what_is_refused();
+    }
+    isolated(async |_| {
+        let test = "conflicts::without_the_capability_the_messages_say_what_is_missing";
+        let output = Command::new("setpriv")
+            .args(["--bounding-set=-net_admin", "--inh-caps=-net_admin"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .env(UNPRIVILEGED, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let bridge = "no interface was made: cannot make bridge `br-lab`: not permitted; \
+                      run as root or with CAP_NET_ADMIN";
+        let tap = "`web1`: not permitted; run as root, with CAP_NET_ADMIN, or as the port's `owner`";
+        assert!(text.contains(bridge) && text.contains(tap), "{text}");
+    });
+}
+
+fn report_what_is_refused() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let netlink = Netlink::connect().unwrap();
+        let plan = plan_document(&netlink, &lab()).await.unwrap();
+        let error = apply::make(&netlink, &plan).await.unwrap_err();
+        println!("{error}: {}", std::error::Error::source(&error).unwrap());
+        println!("{}", NewTap::create("web1", false).unwrap_err());
     });
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use netctl::network::{apply, plan};
 
-use super::document::{apply_document, lab_with_ports, plan_document, port};
+use super::document::{apply_document, down, lab_with_ports, plan_document, port};
 use super::namespace::isolated;
 
 const LIMIT: Duration = Duration::from_millis(30);
@@ -27,6 +27,9 @@ fn one_more_port_beside_two_hundred_takes_less_than_30_ms() {
             all.push(start.elapsed());
         }
         assert!(plan_document(netlink, &config).await.unwrap().is_empty());
+        let start = Instant::now();
+        down(netlink).await;
+        eprintln!("down with 210 ports: {:?}", start.elapsed());
         eprintln!("one port beside 200: make and start {making:?}, with looking {all:?}");
         assert!(*making.iter().min().unwrap() < LIMIT, "{making:?}");
         // Reading 200 interfaces takes 7 ms, unoptimised 30 ms.

@@ -47,8 +47,8 @@ fn applying_a_document_twice_changes_nothing() {
             lines(&first)[..3],
             [
                 "+ bridge br-lab: network lab, MAC 02:00:00:00:ff:01",
-                "+ tap web1: port web1, 1 queue(s), MAC fe:54:00:00:00:01",
-                "+ tap web2: port web2, 2 queue(s), MAC fe:54:00:00:00:02"
+                "+ tap web1: port web1, 1 queue, MAC fe:54:00:00:00:01",
+                "+ tap web2: port web2, 2 queues, MAC fe:54:00:00:00:02"
             ]
         );
         assert_eq!(lines(&first)[5], "~ tap web1: on bridge br-lab with guest MAC 52:54:00:00:00:01, up");
@@ -65,7 +65,8 @@ fn the_taps_own_address_is_no_guests() {
         config.ports.get_mut("web2").unwrap().mac.0 = [0xfe, 0x54, 0, 0, 0, 1];
         config.ports.get_mut("web3").unwrap().mac.0 = [0xfa, 0x54, 0, 0, 0, 1];
         apply_document(netlink, &config).await;
-        assert_eq!(link("web1")["address"], "f6:54:00:00:00:01");
+        let own = ["web1", "web2", "web3"].map(|name| link(name)["address"].clone());
+        assert_eq!(own, ["f6:54:00:00:00:01", "f2:54:00:00:00:01", "ee:54:00:00:00:01"]);
         assert!(plan_document(netlink, &config).await.unwrap().is_empty());
     });
 }
@@ -114,13 +115,18 @@ fn other_queues_or_another_owner_make_the_tap_anew_and_say_so() {
         config.ports.get_mut("web1").unwrap().queues = 2;
         assert_eq!(
             lines(&apply_document(netlink, &config).await)[0],
-            "~ tap web1: recreated for the number of queues: port web1, 2 queue(s), MAC fe:54:00:00:00:01; \
+            "~ tap web1: recreated for the number of queues: port web1, 2 queues, MAC fe:54:00:00:00:01; \
              the guest that uses it loses its NIC"
         );
         config.ports.get_mut("web1").unwrap().owner = Some(7);
+        config.ports.insert("web2".to_owned(), port(2));
         assert_eq!(
-            lines(&apply_document(netlink, &config).await)[0],
-            "~ tap web1: recreated for the owner: port web1, 2 queue(s), MAC fe:54:00:00:00:01"
+            lines(&apply_document(netlink, &config).await)[..2],
+            [
+                // First what can be undone.
+                "+ tap web2: port web2, 1 queue, MAC fe:54:00:00:00:02",
+                "~ tap web1: recreated for the owner: port web1, 2 queues, MAC fe:54:00:00:00:01"
+            ]
         );
         // A multi-queue tap takes any number of queues.
         config.ports.get_mut("web1").unwrap().queues = 5;

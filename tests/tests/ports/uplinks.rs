@@ -89,3 +89,17 @@ fn an_uplink_that_someone_has_taken_since_stays_there() {
         assert_eq!(link("eth1")["altnames"], serde_json::Value::Null);
     });
 }
+
+#[test]
+fn an_uplink_with_a_smaller_mtu_than_its_network_is_a_warning() {
+    isolated(async |netlink| {
+        sh("ip link add eth1 type veth peer name wire");
+        let mut config = with_uplink("eth1");
+        config.networks.get_mut("lab").unwrap().mtu = Some(9000);
+        assert_eq!(
+            plan_document(netlink, &config).await.unwrap().warnings,
+            ["network `lab` has MTU 9000, but its uplink `eth1` 1500; \
+              `ip link set eth1 mtu 9000`, if the switch takes that"]
+        );
+    });
+}

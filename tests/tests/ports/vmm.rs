@@ -145,7 +145,10 @@ fn a_port_that_does_not_exist_is_named() {
         let RunError::Network { port, source } = error.unwrap_err() else { panic!("another error") };
         assert_eq!(
             (port.as_str(), source.to_string().as_str()),
-            ("web1", "cannot read interface `web1`: interface `web1` is gone; run the command again")
+            (
+                "web1",
+                "cannot read interface `web1`: there is no interface `web1` now; run `netctl apply` again"
+            )
         );
     });
 }
