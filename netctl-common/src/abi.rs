@@ -31,7 +31,8 @@ pub const DOCUMENT_CHUNK: usize = 4096;
 /// Longest name of a port, in bytes.
 pub const NAME_LEN: usize = 64;
 
-/// The running generation. One element; replaced whole by one swap of the `root` map's slot.
+/// A generation: what all its tables have in common. A copy stands in each [`PortEntry`], so that one look-up gives a
+/// frame its port and its generation.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Root {
@@ -67,7 +68,8 @@ pub struct Classes {
     pub destination: u32,
 }
 
-/// A port, found by the ifindex of its interface. Map `ports`.
+/// A port, found by the ifindex of its interface, in the table that `root` points at; one swap of that pointer is
+/// what switches generations. Index 0, which no interface has, stands for the generation itself ([`NO_PORT`]).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct PortEntry {
@@ -81,9 +83,13 @@ pub struct PortEntry {
     pub reserved: [u8; 2],
     /// The port itself, where its address says nothing: DHCP's 0.0.0.0, frames without IP.
     pub classes: Classes,
+    pub root: Root,
     /// UTF-8, padded with zeros.
     pub name: [u8; NAME_LEN],
 }
+
+/// Key in the table of ports for the generation itself.
+pub const NO_INTERFACE: u32 = 0;
 
 /// Bits of [`PortEntry::flags`].
 pub mod port_flags {
@@ -220,22 +226,25 @@ pub struct FlowKey {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct FlowEntry {
-    /// `CLOCK_MONOTONIC`, nanoseconds.
-    pub last_seen: u64,
-    pub created: u64,
     /// Index: [`crate::verdict::Direction`].
     pub counters: [Counter; 2],
     /// The generation that last judged it.
     pub generation: u32,
     /// The rule that decided, in that generation, or [`NO_RULE`].
     pub rule: u32,
+    /// Ticks, see [`crate::flow::tick`].
+    pub last_seen: u32,
+    pub created: u32,
+    /// Where frames from the guest to `next_mac` go, in that generation; see [`StationEntry::ifindex`].
+    pub next_hop: u32,
+    pub next_mac: [u8; 6],
     /// Bits of [`crate::flow::seen`].
     pub seen: u8,
     /// [`crate::verdict::Direction`] of the first frame.
     pub opener: u8,
     /// [`crate::verdict::Action`]; a flow whose rule was withdrawn stays as denied until it is idle.
     pub action: u8,
-    pub reserved: [u8; 5],
+    pub reserved: [u8; 3],
 }
 
 /// How many events a port may still send, and what was lost. Per CPU. Map `event_budget`.
@@ -306,14 +315,12 @@ pub struct Answer {
 
 /// Names of the maps, which are also their names in the pin directory.
 pub mod maps {
-    /// One slot that points at the running [`super::Root`].
+    /// One slot that points at the running generation's table of ports.
     pub const ROOT: &str = "root";
     pub const RULES: &str = "rules";
     pub const RULE_COUNTERS: &str = "rule_counters";
-    pub const PORTS: &str = "ports";
     /// Per generation; each has [`super::SLOTS`] slots.
-    pub const GENERATION: [&str; 13] = [
-        PORTS,
+    pub const GENERATION: [&str; 12] = [
         "stations",
         "addresses",
         "prefixes",
@@ -341,7 +348,7 @@ pub mod maps {
 
 const _: () = {
     assert!(size_of::<Root>() == 56);
-    assert!(size_of::<PortEntry>() == 28 + NAME_LEN);
+    assert!(size_of::<PortEntry>() == 28 + 56 + NAME_LEN);
     assert!(size_of::<StationKey>() == 8);
     assert!(size_of::<AddressKey>() == 20);
     assert!(size_of::<FlowKey>() == 40);

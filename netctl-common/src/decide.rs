@@ -22,9 +22,8 @@ pub trait Tables {
     where
         Self: 'a;
 
-    /// The running generation, read once per frame.
-    fn root(&self) -> Option<&Root>;
-    fn port(&self, slot: u32, ifindex: u32) -> Option<&PortEntry>;
+    /// The port of an interface, in the running generation, which is with it: read once per frame.
+    fn port(&self, ifindex: u32) -> Result<&PortEntry, Reason>;
     fn station(&self, slot: u32, key: &StationKey) -> Option<&StationEntry>;
     fn address(&self, slot: u32, key: &AddressKey) -> Result<Option<&AddressEntry>, Reason>;
     fn prefix(&self, slot: u32, key: &PrefixKey) -> Result<Option<&AddressEntry>, Reason>;
@@ -38,8 +37,8 @@ pub trait Tables {
     fn flow(&self, port: u32, key: &FlowKey) -> Result<Option<Self::Flow<'_>>, Reason>;
     /// `false` if the table did not take it.
     fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool;
-    /// `CLOCK_MONOTONIC` in nanoseconds; may be coarse.
-    fn now(&self) -> u64;
+    /// In ticks, see [`flow::tick`].
+    fn now(&self) -> u32;
     /// Whether the decision leaves traces (flows). `explain` asks without leaving any.
     fn writes(&self) -> bool;
 }
@@ -60,6 +59,8 @@ pub struct Facts {
     pub port: u32,
     pub generation: u32,
     pub slot: u32,
+    /// Rules of the generation.
+    pub rules: u32,
     /// Interface to redirect an allowed frame to; 0 = the kernel's own forwarding.
     pub redirect: u32,
     /// The rule asks for an event.
@@ -79,6 +80,7 @@ impl Default for Facts {
             port: NO_PORT,
             generation: 0,
             slot: 0,
+            rules: 0,
             redirect: 0,
             log: false,
             key: FlowKey::NONE,
@@ -112,26 +114,25 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     tables: &T,
     facts: &mut Facts,
 ) -> Decided<Verdict> {
-    let root = tables.root().ok_or(Reason::NoPolicy)?;
-    facts.slot = root.slot;
-    facts.generation = root.generation;
-    let port = tables.port(root.slot, ifindex).ok_or(Reason::UnknownPort)?;
+    let port = tables.port(ifindex)?;
+    let root = &port.root;
     facts.port = port.id;
+    facts.slot = root.slot;
+    facts.rules = root.rules;
+    facts.generation = root.generation;
     facts.packet.parse(frame)?;
     guard::link(&facts.packet, port, direction)?;
-    let judge = Judge { tables, root, port, direction };
-    let is_ip = matches!(facts.packet.layer, Layer::Ipv4 | Layer::Ipv6);
-    let verdict = match if is_ip { judge.known_flow(facts)? } else { None } {
-        Some(verdict) => verdict,
-        None => {
-            without_flow(&judge, frame, facts);
-            facts.verdict
-        }
-    };
-    if verdict.allows() && matches!(direction, Direction::FromGuest) {
-        facts.redirect = judge.next_hop(&facts.packet, ifindex);
+    let judge = Judge { tables, root, port, direction, ifindex };
+    if facts.packet.is_ip()
+        && let Some(verdict) = judge.known_flow(facts)?
+    {
+        return Ok(verdict);
     }
-    Ok(verdict)
+    without_flow(&judge, frame, facts);
+    if facts.verdict.allows() && judge.from_guest() {
+        facts.redirect = judge.next_hop(&facts.packet);
+    }
+    Ok(facts.verdict)
 }
 
 /// The steps of a frame that no flow answers for. Out of line, and its parts too: a BPF program and all that
@@ -165,6 +166,7 @@ struct Judge<'a, T> {
     root: &'a Root,
     port: &'a PortEntry,
     direction: Direction,
+    ifindex: u32,
 }
 
 impl<T: Tables> Judge<'_, T> {
@@ -233,6 +235,10 @@ impl<T: Tables> Judge<'_, T> {
                     entry.action = facts.verdict.action as u8;
                     entry.rule = facts.verdict.rule;
                     entry.generation = self.root.generation;
+                    (entry.next_hop, entry.next_mac) = (0, [0; 6]);
+                }
+                if self.from_guest() {
+                    facts.redirect = self.next_hop_of_flow(&mut entry, &facts.packet);
                 }
                 if self.tables.writes() {
                     entry.note(&facts.packet, self.direction, now);
@@ -456,15 +462,28 @@ impl<T: Tables> Judge<'_, T> {
         Ok(*self.tables.prefix(self.root.slot, &key)?.ok_or(Reason::Internal)?)
     }
 
+    /// [`Self::next_hop`], looked up once for a flow and destination.
+    #[inline(always)]
+    fn next_hop_of_flow(&self, entry: &mut FlowEntry, packet: &Packet) -> u32 {
+        if entry.next_mac == packet.destination_mac {
+            return entry.next_hop;
+        }
+        let next_hop = self.next_hop(packet);
+        if self.tables.writes() {
+            (entry.next_hop, entry.next_mac) = (next_hop, packet.destination_mac);
+        }
+        next_hop
+    }
+
     /// The interface of the local port that the frame is for.
     #[inline(always)]
-    fn next_hop(&self, packet: &Packet, ifindex: u32) -> u32 {
+    fn next_hop(&self, packet: &Packet) -> u32 {
         if packet.is_group_frame() || self.port.flags & port_flags::REDIRECT == 0 {
             return 0;
         }
         let key = StationKey { network: self.port.network, mac: packet.destination_mac };
         match self.tables.station(self.root.slot, &key) {
-            Some(station) if station.ifindex != ifindex => station.ifindex,
+            Some(station) if station.ifindex != self.ifindex => station.ifindex,
             _ => 0,
         }
     }

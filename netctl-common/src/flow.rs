@@ -32,11 +32,18 @@ pub enum Role {
     PeerTells = 4,
 }
 
-const SECOND: u64 = 1_000_000_000;
-
-/// How long a flow may be silent, in nanoseconds. TCP: RFC 5382 asks for at least 2 h 4 min when established.
+/// The time of flows: `CLOCK_MONOTONIC` in units of 2^24 ns (16.8 ms). It comes round after 834 days.
 #[inline(always)]
-pub const fn timeout(protocol: u8, flags: u8) -> u64 {
+pub const fn tick(nanoseconds: u64) -> u32 {
+    (nanoseconds >> 24) as u32
+}
+
+/// A second, in ticks, rounded up.
+const SECOND: u32 = 60;
+
+/// How long a flow may be silent, in ticks. TCP: RFC 5382 asks for at least 2 h 4 min when established.
+#[inline(always)]
+pub const fn timeout(protocol: u8, flags: u8) -> u32 {
     let answered = flags & (seen::REPLY | seen::PICKED_UP) != 0;
     let both_fins = seen::OPENER_FIN | seen::REPLY_FIN;
     SECOND
@@ -161,24 +168,26 @@ pub const fn opening(packet: &Packet) -> Opening {
 impl FlowEntry {
     /// A flow that `packet` opens.
     #[inline(always)]
-    pub const fn open(direction: Direction, generation: u32, rule: u32, now: u64) -> Self {
+    pub const fn open(direction: Direction, generation: u32, rule: u32, now: u32) -> Self {
         Self {
-            last_seen: now,
-            created: now,
             counters: [Counter { packets: 0, bytes: 0 }; 2],
             generation,
             rule,
+            last_seen: now,
+            created: now,
+            next_hop: 0,
+            next_mac: [0; 6],
             seen: 0,
             opener: direction as u8,
             action: Action::Allow as u8,
-            reserved: [0; 5],
+            reserved: [0; 3],
         }
     }
 
     /// Whether the entry still stands for a connection.
     #[inline(always)]
-    pub const fn is_live(&self, protocol: u8, now: u64) -> bool {
-        now.saturating_sub(self.last_seen) < timeout(protocol, self.seen)
+    pub const fn is_live(&self, protocol: u8, now: u32) -> bool {
+        now.wrapping_sub(self.last_seen) < timeout(protocol, self.seen)
     }
 
     /// Whether `packet` is a new beginning rather than part of this flow: a SYN where the connection is over,
@@ -194,7 +203,7 @@ impl FlowEntry {
 
     /// Takes note of a frame of the flow.
     #[inline(always)]
-    pub const fn note(&mut self, packet: &Packet, direction: Direction, now: u64) {
+    pub const fn note(&mut self, packet: &Packet, direction: Direction, now: u32) {
         let replies = self.opener != direction as u8;
         let mut flags = if replies { seen::REPLY } else { 0 };
         if packet.tuple.protocol == number::TCP {

@@ -13,11 +13,12 @@ use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_ebpf::macros::btf_map;
 use netctl_common::abi::{
     AddressEntry, AddressKey, Answer, ChainEntry, Counter, DOCUMENT_CHUNK, Event, EventBudget, FlowEntry,
-    FlowKey, MAX_PORTS, NO_PORT, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, Root, RuleEntry, SLOTS,
+    FlowKey, MAX_PORTS, NO_PORT, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, RuleEntry, SLOTS,
     StationEntry, StationKey, VerdictKey,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
 use netctl_common::decide::{Facts, Tables};
+use netctl_common::flow::tick;
 use netctl_common::verdict::{Reason, Verdict};
 
 /// `BPF_F_INNER_MAP`: the inner array may have another size than the template.
@@ -37,8 +38,7 @@ macro_rules! maps {
 type Generation<T> = ArrayOfMaps<T, SLOTS_LEN>;
 
 maps! {
-    ROOT = "root": ArrayOfMaps<Array<Root, 1, INNER>, 1>,
-    PORTS = "ports": Generation<HashMap<u32, PortEntry, 1, SPARSE>>,
+    ROOT = "root": ArrayOfMaps<HashMap<u32, PortEntry, 1, SPARSE>, 1>,
     STATIONS = "stations": Generation<HashMap<StationKey, StationEntry, 1, SPARSE>>,
     ADDRESSES = "addresses": Generation<HashMap<AddressKey, AddressEntry, 1, SPARSE>>,
     PREFIXES = "prefixes": Generation<LpmTrie<PrefixKey, AddressEntry, 1>>,
@@ -106,14 +106,10 @@ impl Tables for KernelTables {
     type Flow<'a> = FlowRef;
 
     #[inline(always)]
-    fn root(&self) -> Option<&Root> {
-        ROOT.get_value(0, &0)
-    }
-
-    #[inline(always)]
-    fn port(&self, slot: u32, ifindex: u32) -> Option<&PortEntry> {
+    fn port(&self, ifindex: u32) -> Result<&PortEntry, Reason> {
+        let table = ROOT.get(0).ok_or(Reason::NoPolicy)?;
         // SAFETY: elements are written before they are reachable and freed after a grace period.
-        unsafe { PORTS.get(slot)?.get(&ifindex) }
+        unsafe { table.get(&ifindex) }.ok_or(Reason::UnknownPort)
     }
 
     #[inline(always)]
@@ -183,9 +179,9 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn now(&self) -> u64 {
-        // SAFETY: the helper has no arguments. Coarse: a tick is far below any timeout, and it costs a load.
-        unsafe { bpf_ktime_get_coarse_ns() }
+    fn now(&self) -> u32 {
+        // SAFETY: the helper has no arguments. Coarse: it is finer than a tick, and costs a load.
+        tick(unsafe { bpf_ktime_get_coarse_ns() })
     }
 
     #[inline(always)]
@@ -198,12 +194,13 @@ impl Tables for KernelTables {
 /// (softirqs do not nest), and the next hook of the same frame starts anew.
 #[inline(always)]
 pub(crate) fn facts() -> Option<&'static mut Facts> {
+    const { assert!(offset_of!(Facts, key).is_multiple_of(8)) };
     let facts = FACTS.get_ptr_mut(0)?;
     // SAFETY: per CPU, and only one program of netctl runs on a CPU at a time. Zeros are a value of every field.
     // Volatile words, because a memset of this size becomes a call that writes byte by byte.
     let facts = unsafe {
-        for word in 0..offset_of!(Facts, key) / 4 {
-            facts.cast::<u32>().add(word).write_volatile(0);
+        for word in 0..offset_of!(Facts, key) / 8 {
+            facts.cast::<u64>().add(word).write_volatile(0);
         }
         &mut *facts
     };
@@ -218,9 +215,8 @@ pub(crate) fn port_counter(port: u32, index: u32) -> Option<*mut Counter> {
     PORT_COUNTERS_OF.get_value_ptr_mut(port, &index).or_else(|| STRAY_COUNTERS.get_ptr_mut(index))
 }
 
-/// This CPU's counter of a rule. Each CPU has a row of its own.
+/// This CPU's counter of a rule. Each CPU has a row of `rules` elements of its own.
 #[inline(always)]
-pub(crate) fn rule_counter(slot: u32, rule: u32, cpu: u32) -> Option<*mut Counter> {
-    let root = ROOT.get_value(0, &0)?;
-    RULE_COUNTERS.get_value_ptr_mut(slot, &(cpu * root.rules + rule))
+pub(crate) fn rule_counter(slot: u32, rules: u32, rule: u32, cpu: u32) -> Option<*mut Counter> {
+    RULE_COUNTERS.get_value_ptr_mut(slot, &(cpu * rules + rule))
 }

@@ -6,7 +6,7 @@ use netctl_common::abi::{Answer, Counter, Event, NO_PORT, NO_RULE, event_flags};
 use netctl_common::decide::Facts;
 use netctl_common::frame::{Layer, Packet};
 use netctl_common::limit;
-use netctl_common::verdict::{Direction, REASONS, Verdict};
+use netctl_common::verdict::{Direction, REASONS, Reason, Verdict};
 
 use crate::maps::{self, ANSWER, EVENT_BUDGET, EVENTS};
 
@@ -18,10 +18,14 @@ const EVENT_BURST: u64 = 400;
 pub(crate) fn record(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
     let index = direction as u32 * REASONS as u32 + verdict.reason as u32;
     count(maps::port_counter(facts.port, index), facts.packet.length);
+    if matches!(verdict.reason, Reason::Flow) {
+        return;
+    }
+    // Frames of a flow are counted in its entry; a rule counts what it decided itself.
     if verdict.rule != NO_RULE {
         // SAFETY: the helper has no arguments.
         let cpu = unsafe { bpf_get_smp_processor_id() };
-        count(maps::rule_counter(facts.slot, verdict.rule, cpu), facts.packet.length);
+        count(maps::rule_counter(facts.slot, facts.rules, verdict.rule, cpu), facts.packet.length);
     }
     if !verdict.allows() || facts.log {
         report(direction, ifindex, verdict, facts);

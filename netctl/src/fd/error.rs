@@ -18,8 +18,9 @@ pub enum FdError {
     #[error("`{interface}` is in use by another process; stop the guest that holds it")]
     InUse { interface: String },
     #[error(
-        "`{interface}` cannot be opened with {queues} queue(s): \
+        "`{interface}` cannot be opened with {queues} queue{}: \
          it is not a tap, or was made for {}; run `netctl apply`",
+        if *.queues > 1 { "s" } else { "" },
         if *.queues > 1 { "one" } else { "several" }
     )]
     QueueMismatch { interface: String, queues: u16 },

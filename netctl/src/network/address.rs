@@ -20,11 +20,8 @@ pub(super) fn plan(found: Option<&Interface>, interface: &str, wanted: &[IpNet])
     changes
 }
 
-/// Removes `stale`, and puts back what the kernel takes along. Secondary addresses go first, as they could
-/// not be found any more after the primary one.
+/// Removes `stale`, and puts back what the kernel takes along.
 pub(super) fn remove(interface: &str, have: &[Address], stale: &[Address]) -> Vec<Change> {
-    let mut stale = stale.to_vec();
-    stale.sort_by_key(|address| !address.secondary);
     let changes = stale.iter().map(|address| {
         let mut steps = vec![Step::DeleteAddress { interface: interface.to_owned(), net: address.net }];
         let lost = have.iter().filter(|other| !stale.contains(other) && goes_with(other, address));

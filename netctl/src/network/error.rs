@@ -12,7 +12,7 @@ pub enum NetworkError {
     Socket(#[source] io::Error),
     #[error("cannot {what}: not permitted; run as root or with CAP_NET_ADMIN")]
     NotPermitted { what: String },
-    #[error("cannot {what}: interface `{interface}` is gone; run the command again")]
+    #[error("cannot {what}: there is no interface `{interface}` now; run `netctl apply` again")]
     Gone { what: String, interface: String },
     #[error("cannot {what}")]
     Refused { what: String, source: io::Error },

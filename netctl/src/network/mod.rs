@@ -1,11 +1,8 @@
-//! Interfaces: bridges, taps, uplinks. The only user of rtnetlink.
-//!
-//! Reading order: [`Observed`] (what is there), [`plan`] (pure: a document and what is there, to a
-//! [`Plan`]), [`apply`] (do it). A plan has three parts, because enforcement is attached between
-//! [`Plan::make`] and [`Plan::start`]. Descriptors are the business of [`crate::fd`].
+//! Interfaces: bridges, taps, uplinks. The only user of rtnetlink. Reading order: [`Observed`] (what is there),
+//! [`plan`] (pure: a document and what is there, to a [`Plan`]), [`apply`] (do it).
 //!
 //! netctl keeps no list of what it made: everything carries a mark in the kernel (`tag`), so a process can
-//! die at any point and the next plan heals what it left.
+//! die at any point and the next plan heals what it left. Descriptors are the business of [`crate::fd`].
 
 mod address;
 pub mod apply;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::change::Plan;
 use super::error::{Conflict, Problem};
 use super::link::Observed;
+use super::step::Step;
 use super::{bridge, leftover, tap, uplink};
 use crate::config::Config;
 
@@ -44,6 +45,8 @@ pub fn plan(config: &Config, observed: &Observed) -> Result<Plan, Vec<Conflict>>
         uplink::plan(&mut draft, name, network);
     }
     tap::plan(&mut draft);
+    // Deleting cannot be undone: it comes after everything that may fail.
+    draft.plan.make.sort_by_key(|change| change.steps.iter().any(|step| matches!(step, Step::Delete { .. })));
     leftover::plan(&mut draft.plan, &wanted(config), observed);
     if draft.conflicts.is_empty() { Ok(draft.plan) } else { Err(draft.conflicts) }
 }

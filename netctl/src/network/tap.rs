@@ -28,7 +28,7 @@ struct Wish<'a> {
 
 pub(super) fn plan(draft: &mut Draft<'_>) {
     let config = draft.config;
-    let macs: BTreeSet<Mac> =
+    let mut macs: BTreeSet<Mac> =
         config.ports.values().map(|p| p.mac).chain(config.networks.values().map(|n| n.mac)).collect();
     for (name, port) in &config.ports {
         // The parser has resolved the network's name.
@@ -37,7 +37,7 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
             name,
             port,
             alias: Tag::Port(name).to_string(),
-            mac: own_mac(port.mac, &macs),
+            mac: own_mac(port.mac, &mut macs),
             bridge: &network.interface,
             mtu: port.mtu.or(network.mtu),
         };
@@ -46,14 +46,14 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
 }
 
 /// `fe` in place of the guest's first byte: a bridge without a MAC address of its own takes the lowest of
-/// its ports', which this hardly is. Never the guest's own address: the bridge would take the guest's frames
-/// for its own.
-fn own_mac(guest: Mac, taken: &BTreeSet<Mac>) -> Mac {
+/// its ports', which this hardly is. Never a guest's own address: the bridge would take the guest's frames
+/// for its own. `taken` grows by it.
+fn own_mac(guest: Mac, taken: &mut BTreeSet<Mac>) -> Mac {
     let [_, rest @ ..] = guest.0;
     let with = |first: u8| Mac([first, rest[0], rest[1], rest[2], rest[3], rest[4]]);
     // Locally administered, not a group: the two low bits are 10.
     let mut candidates = (0..=0xfe).rev().filter(|first| first & 3 == 2).map(with);
-    candidates.find(|mac| !taken.contains(mac)).unwrap_or(with(0xfe))
+    candidates.find(|mac| taken.insert(*mac)).unwrap_or(with(0xfe))
 }
 
 fn plan_port(draft: &mut Draft<'_>, wish: &Wish<'_>) {
@@ -103,7 +103,8 @@ fn make(draft: &Draft<'_>, wish: &Wish<'_>, replaced: Option<(&Interface, &str)>
         multi_queue: port.queues > 1,
         owner: port.owner,
     };
-    let facts = format!("port {}, {} queue(s), {}", wish.name, port.queues, spec.settings);
+    let queues = if port.queues == 1 { "1 queue".to_owned() } else { format!("{} queues", port.queues) };
+    let facts = format!("port {}, {queues}, {}", wish.name, spec.settings);
     let mut steps: Vec<_> = replaced.iter().map(|(found, _)| delete(found)).collect();
     steps.push(Step::CreateTap(spec));
     let (action, detail) = match replaced {

@@ -18,8 +18,22 @@ pub(super) fn plan(draft: &mut Draft<'_>, name: &str, network: &Network) {
         };
         match problem(draft, name, network, found) {
             Some(problem) => draft.conflict(network.line, problem),
-            None => draft.plan.start.extend(plug(draft, network, found)),
+            None => {
+                warn_of_mtu(draft, name, network, found);
+                draft.plan.start.extend(plug(draft, network, found));
+            }
         }
+    }
+}
+
+/// The bridge would drop the larger frames, and say nothing.
+fn warn_of_mtu(draft: &mut Draft<'_>, name: &str, network: &Network, found: &Interface) {
+    if let Some(mtu) = network.mtu.filter(|mtu| found.mtu < *mtu) {
+        let (uplink, of_uplink) = (&found.name, found.mtu);
+        draft.plan.warnings.push(format!(
+            "network `{name}` has MTU {mtu}, but its uplink `{uplink}` {of_uplink}; \
+             `ip link set {uplink} mtu {mtu}`, if the switch takes that"
+        ));
     }
 }
 

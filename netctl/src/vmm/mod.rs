@@ -1,7 +1,7 @@
-//! Starting a VMM on ports: `netctl run PORT… -- VMM ARGS…`.
+//! Starting a VMM on ports: `netctl run PORT… -- VMM ARGS…`. [`run`] opens the descriptors and becomes the VMM,
+//! [`template`] fills its arguments in, [`qemu`] knows QEMU's syntax.
 //!
-//! [`run`] opens the descriptors and becomes the VMM, [`template`] fills its arguments in, [`qemu`] knows QEMU's syntax. What a
-//! port is and whether it may run is known to the caller.
+//! What a port is and whether it may run is known to the caller.
 
 pub mod qemu;
 pub mod run;
