@@ -38,6 +38,11 @@ pub const fn tick(nanoseconds: u64) -> u32 {
     (nanoseconds >> 24) as u32
 }
 
+/// Ticks as seconds.
+pub fn seconds(ticks: u32) -> f64 {
+    f64::from(ticks) * (1u32 << 24) as f64 / 1e9
+}
+
 /// A second, in ticks, rounded up.
 const SECOND: u32 = 60;
 

@@ -194,12 +194,12 @@ impl Tables for KernelTables {
 /// (softirqs do not nest), and the next hook of the same frame starts anew.
 #[inline(always)]
 pub(crate) fn facts() -> Option<&'static mut Facts> {
-    const { assert!(offset_of!(Facts, key).is_multiple_of(8)) };
     let facts = FACTS.get_ptr_mut(0)?;
     // SAFETY: per CPU, and only one program of netctl runs on a CPU at a time. Zeros are a value of every field.
-    // Volatile words, because a memset of this size becomes a call that writes byte by byte.
+    // Volatile words, because a memset of this size becomes a call that writes byte by byte; the last one may reach
+    // into `key`, which is written before it is read.
     let facts = unsafe {
-        for word in 0..offset_of!(Facts, key) / 8 {
+        for word in 0..offset_of!(Facts, key).div_ceil(8) {
             facts.cast::<u64>().add(word).write_volatile(0);
         }
         &mut *facts

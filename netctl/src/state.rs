@@ -29,7 +29,7 @@ impl State {
 
     pub fn read_with(kernel: Kernel) -> Result<Self, Error> {
         let root = kernel.running()?;
-        let ports = kernel.ports(&root)?;
+        let ports = kernel.ports()?;
         let document = kernel.document(&root)?;
         let config = config::parse("running document", &document).map_err(|_| Error::RunningDocument)?.config;
         let names = Names::new(&ports, &config, &document);

@@ -63,7 +63,7 @@ impl Row for FlowRow {
 
 pub(super) fn run(bpffs: &Path, args: &PortArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
-    let now = crate::kernel::running::monotonic_now();
+    let now = crate::kernel::running::now();
     let mut rows = Vec::new();
     for port in state.ports_named(args.port.as_deref())? {
         let mut flows = state.kernel.flows(port.entry.id)?;
@@ -75,7 +75,7 @@ pub(super) fn run(bpffs: &Path, args: &PortArgs, out: &mut impl Write) -> Result
     Ok(Outcome::Yes)
 }
 
-fn row(port: &str, key: &FlowKey, entry: &FlowEntry, (state, now): (&State, u64)) -> FlowRow {
+fn row(port: &str, key: &FlowKey, entry: &FlowEntry, (state, now): (&State, u32)) -> FlowRow {
     let opener = Direction::decode(entry.opener);
     let opening = key.opening(opener);
     let [from_guest, to_guest] = entry.counters;
@@ -92,7 +92,7 @@ fn row(port: &str, key: &FlowKey, entry: &FlowEntry, (state, now): (&State, u64)
         action: Action::decode(u32::from(entry.action)).name(),
         rule: rule.cloned(),
         generation: entry.generation,
-        idle: now.saturating_sub(entry.last_seen) as f64 / 1e9,
+        idle: flow::seconds(now.wrapping_sub(entry.last_seen)),
         from_guest_packets: from_guest.packets,
         from_guest_bytes: from_guest.bytes,
         to_guest_packets: to_guest.packets,

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, PairKey, PortEntry, PrefixKey, Root, RuleEntry,
+    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, PairKey, PortEntry, PrefixKey, RuleEntry,
     StationEntry, StationKey, VerdictKey,
 };
 use netctl_common::classify::ServiceRow;
@@ -22,12 +22,11 @@ const KEY_BITS: u32 = 8 * size_of::<PrefixKey>() as u32;
 #[derive(Debug)]
 pub struct HostTables<'a> {
     compiled: &'a Compiled,
-    root: Root,
     ports: HashMap<u32, PortEntry>,
     stations: HashMap<StationKey, StationEntry>,
     flows: RefCell<HashMap<(u32, FlowKey), FlowEntry>>,
-    /// `CLOCK_MONOTONIC` as the decision sees it, nanoseconds; stands still until it is set.
-    pub now: Cell<u64>,
+    /// In ticks, see [`netctl_common::flow::tick`]; stands still until it is set.
+    pub now: Cell<u32>,
     /// Whether decisions leave flows behind.
     pub writes: bool,
 }
@@ -36,8 +35,7 @@ impl<'a> HostTables<'a> {
     pub fn new(publication: &Publication<'a>, generation: u32) -> Self {
         Self {
             compiled: publication.compiled,
-            root: root_of(publication, 0, generation),
-            ports: port_entries(publication).collect(),
+            ports: port_entries(publication, root_of(publication, 0, generation)).collect(),
             stations: station_entries(publication).collect(),
             flows: RefCell::default(),
             now: Cell::new(1),
@@ -62,12 +60,8 @@ impl Tables for HostTables<'_> {
     where
         Self: 'b;
 
-    fn root(&self) -> Option<&Root> {
-        Some(&self.root)
-    }
-
-    fn port(&self, _slot: u32, ifindex: u32) -> Option<&PortEntry> {
-        self.ports.get(&ifindex)
+    fn port(&self, ifindex: u32) -> Result<&PortEntry, Reason> {
+        self.ports.get(&ifindex).ok_or(Reason::UnknownPort)
     }
 
     fn station(&self, _slot: u32, key: &StationKey) -> Option<&StationEntry> {
@@ -120,7 +114,7 @@ impl Tables for HostTables<'_> {
         true
     }
 
-    fn now(&self) -> u64 {
+    fn now(&self) -> u32 {
         self.now.get()
     }
 

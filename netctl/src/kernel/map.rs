@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use bytemuck::Pod;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, NO_PORT, NO_RULE, PairKey,
+    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, NO_INTERFACE, NO_PORT, NO_RULE, PairKey,
     PortEntry, PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
@@ -20,9 +20,8 @@ use super::{KernelError, sys};
 use crate::names::{self, Names};
 
 /// What is stored under a name.
-const KNOWN: [(&str, &str); 18] = [
-    (maps::ROOT, "the running generation"),
-    (maps::PORTS, "ports by the index of their interface"),
+const KNOWN: [(&str, &str); 17] = [
+    (maps::ROOT, "the running generation, and its ports by the index of their interface"),
     ("stations", "MAC addresses of ports and of the host"),
     ("addresses", "who has an address, and its classes"),
     ("prefixes", "classes of all other addresses, longest prefix first"),
@@ -86,7 +85,7 @@ impl Kernel {
             maps::STRAY_COUNTERS | maps::EVENT_BUDGET => vec![self.map(name)?],
             maps::ROOT => vec![self.inner(name, 0)?],
             maps::FLOWS | maps::PORT_COUNTERS => {
-                self.ports(root)?.iter().map(|p| self.inner(name, p.entry.id)).collect::<Result<_, _>>()?
+                self.ports()?.iter().map(|p| self.inner(name, p.entry.id)).collect::<Result<_, _>>()?
             }
             _ => vec![self.inner(name, root.slot)?],
         };
@@ -126,7 +125,6 @@ impl Kernel {
     ) -> Result<Dump, KernelError> {
         let per_port = matches!(map, maps::FLOWS | maps::PORT_COUNTERS);
         let elements = match map {
-            maps::ROOT => vec![element("root", format!("{root:?}"))],
             maps::FLOWS => {
                 let flows = self.flows(port.entry.id)?;
                 let mut rows: Vec<_> = flows.iter().map(|(k, v)| flow(&port.name(), k, v)).collect();
@@ -152,26 +150,14 @@ impl Kernel {
     }
 
     fn dump_generation(&self, map: &str, root: &Root, names: &Names) -> Result<Vec<Element>, KernelError> {
-        let table = self.inner(map, root.slot)?;
+        let table = self.inner(map, if map == maps::ROOT { 0 } else { root.slot })?;
         let info = sys::info(table.as_fd()).map_err(|e| KernelError::map(map, "asking about it", e))?;
         let rule = |index: u32| names.rule(index).map_or_else(|| "-".to_owned(), ToString::to_string);
         let chain =
             |entry: &ChainEntry| format!("chain {}, otherwise {}", entry.chain, rule(entry.otherwise));
         let len = info.max_entries;
         Ok(match map {
-            maps::PORTS => rows::<u32, PortEntry>(&table, map, |ifindex, entry| {
-                let (name, mac) = (names.port(entry.id), names::mac(entry.mac));
-                let place = format!("network {} zone {}", entry.network, entry.zone);
-                element(
-                    format!("ifindex {ifindex}"),
-                    format!(
-                        "{name} id {} mac {mac} {place} {} flags {:#x}",
-                        entry.id,
-                        classes(&entry.classes),
-                        entry.flags
-                    ),
-                )
-            })?,
+            maps::ROOT => rows::<u32, PortEntry>(&table, map, |ifindex, entry| port(*ifindex, entry, names))?,
             "stations" => rows::<StationKey, StationEntry>(&table, map, |key, entry| {
                 element(
                     format!("network {} {}", key.network, names::mac(key.mac)),
@@ -237,6 +223,18 @@ impl Kernel {
 
 fn element(key: impl ToString, value: impl ToString) -> Element {
     Element { key: key.to_string(), value: value.to_string() }
+}
+
+fn port(ifindex: u32, entry: &PortEntry, names: &Names) -> Element {
+    if ifindex == NO_INTERFACE {
+        return element("generation", format!("{:?}", entry.root));
+    }
+    let (name, mac) = (names.port(entry.id), names::mac(entry.mac));
+    let place = format!("network {} zone {}", entry.network, entry.zone);
+    element(
+        format!("ifindex {ifindex}"),
+        format!("{name} id {} mac {mac} {place} {} flags {:#x}", entry.id, classes(&entry.classes), entry.flags),
+    )
 }
 
 fn classes(classes: &Classes) -> String {

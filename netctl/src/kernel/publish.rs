@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_PORT, PairKey, PortEntry,
+    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PairKey, PortEntry,
     PrefixKey, Root, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
@@ -55,7 +55,7 @@ impl Kernel {
                 tables.iter().map(|table| scope.spawn(move || self.fill(table, slot))).collect();
             threads.into_iter().try_for_each(attach::joined)
         })?;
-        self.switch(&root_of(publication, slot, generation))?;
+        self.switch(port_rows(publication, root_of(publication, slot, generation))?)?;
         Ok(generation)
     }
 
@@ -67,13 +67,8 @@ impl Kernel {
     }
 
     /// The one step that changes what runs.
-    fn switch(&self, root: &Root) -> Result<(), KernelError> {
-        let fail = |operation| move |e| KernelError::map(maps::ROOT, operation, e);
-        let shape = array::<Root>(1);
-        let inner = sys::create(maps::ROOT, &shape).map_err(fail("making it"))?;
-        sys::update(inner.as_fd(), &0u32.to_ne_bytes(), bytemuck::bytes_of(root), 0)
-            .map_err(fail("filling it"))?;
-        set_inner(&self.map(maps::ROOT)?, maps::ROOT, 0, &inner)
+    fn switch(&self, ports: Rows) -> Result<(), KernelError> {
+        self.fill(&hash_table::<u32, PortEntry>(maps::ROOT, ports), 0)
     }
 
     /// Carries the counts of rules over from the generation before: `before[i]` belongs to rule `i`.
@@ -149,7 +144,6 @@ fn tables(publication: &Publication<'_>) -> Result<Vec<Table>, KernelError> {
         prefixes.push(&TrieKey { prefix_len: *prefix_len, data: *data }, entry);
     }
     Ok(vec![
-        hash_table::<u32, PortEntry>(maps::PORTS, port_rows(publication)?),
         hash_table::<StationKey, StationEntry>("stations", station_rows(publication)),
         hash_table::<AddressKey, AddressEntry>("addresses", Rows::of(&compiled.addresses)),
         Table {
@@ -194,13 +188,15 @@ fn document(text: &str) -> Table {
     }
 }
 
-fn port_rows(publication: &Publication<'_>) -> Result<Rows, KernelError> {
+/// The generation's table of ports, with the element that stands for the generation itself.
+fn port_rows(publication: &Publication<'_>, root: Root) -> Result<Rows, KernelError> {
     let without = |port: &&CompiledPort| !publication.interfaces.contains_key(&port.name);
     if let Some(port) = publication.compiled.ports.iter().find(without) {
         return Err(KernelError::NoInterface { port: port.name.clone() });
     }
     let mut rows = Rows::default();
-    port_entries(publication).for_each(|(ifindex, entry)| rows.push(&ifindex, &entry));
+    rows.push(&NO_INTERFACE, &PortEntry { id: NO_PORT, root, ..PortEntry::zeroed() });
+    port_entries(publication, root).for_each(|(ifindex, entry)| rows.push(&ifindex, &entry));
     Ok(rows)
 }
 
@@ -210,8 +206,11 @@ fn station_rows(publication: &Publication<'_>) -> Rows {
     rows
 }
 
-/// Contents of the map `ports`, by ifindex. Ports without an interface are left out.
-pub fn port_entries<'a>(publication: &Publication<'a>) -> impl Iterator<Item = (u32, PortEntry)> + 'a {
+/// Ports by ifindex, in the generation `root`. Ports without an interface are left out.
+pub fn port_entries<'a>(
+    publication: &Publication<'a>,
+    root: Root,
+) -> impl Iterator<Item = (u32, PortEntry)> + 'a {
     let interfaces = publication.interfaces;
     publication.compiled.ports.iter().filter_map(move |port| {
         let mut name = [0; NAME_LEN];
@@ -226,6 +225,7 @@ pub fn port_entries<'a>(publication: &Publication<'a>) -> impl Iterator<Item = (
             mac: port.mac.0,
             reserved: [0; 2],
             classes: port.classes,
+            root,
             name,
         };
         Some((*interfaces.get(&port.name)?, entry))

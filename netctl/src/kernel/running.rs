@@ -5,8 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
+use netctl_common::flow::tick;
 use netctl_common::abi::{
-    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, MAX_PORTS, NAME_LEN, PORT_COUNTERS, PortEntry,
+    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, MAX_PORTS, NAME_LEN, NO_INTERFACE, PORT_COUNTERS, PortEntry,
     Root, RuleEntry, maps,
 };
 
@@ -40,11 +41,11 @@ pub struct LostEvents {
 impl Kernel {
     /// The running generation; `None` before the first one is published.
     pub fn root(&self) -> Result<Option<Root>, KernelError> {
-        let Some(inner) = self.inner_if_set(maps::ROOT, 0)? else { return Ok(None) };
-        let mut root = Root::zeroed();
-        sys::lookup(inner.as_fd(), &0u32.to_ne_bytes(), bytemuck::bytes_of_mut(&mut root))
+        let Some(table) = self.inner_if_set(maps::ROOT, 0)? else { return Ok(None) };
+        let mut entry = PortEntry::zeroed();
+        sys::lookup(table.as_fd(), &NO_INTERFACE.to_ne_bytes(), bytemuck::bytes_of_mut(&mut entry))
             .map_err(|e| KernelError::map(maps::ROOT, "reading it", e))?;
-        Ok(Some(root))
+        Ok(Some(entry.root))
     }
 
     /// [`Self::root`], where nothing running is an error.
@@ -52,11 +53,12 @@ impl Kernel {
         self.root()?.ok_or_else(|| KernelError::NotRunning(self.pins.version()))
     }
 
-    /// Sorted by name.
-    pub fn ports(&self, root: &Root) -> Result<Vec<RunningPort>, KernelError> {
-        let table = self.inner(maps::PORTS, root.slot)?;
-        let mut ports: Vec<_> = read_all::<u32, PortEntry>(&table, maps::PORTS)?
+    /// Of the generation that runs now, sorted by name.
+    pub fn ports(&self) -> Result<Vec<RunningPort>, KernelError> {
+        let table = self.inner(maps::ROOT, 0)?;
+        let mut ports: Vec<_> = read_all::<u32, PortEntry>(&table, maps::ROOT)?
             .into_iter()
+            .filter(|(ifindex, _)| *ifindex != NO_INTERFACE)
             .map(|(ifindex, entry)| RunningPort { ifindex, entry })
             .collect();
         ports.sort_by_key(RunningPort::name);
@@ -65,8 +67,10 @@ impl Kernel {
 
     /// Ids of ports by name; empty before the first generation.
     pub fn port_ids(&self) -> Result<BTreeMap<String, u32>, KernelError> {
-        let Some(root) = self.root()? else { return Ok(BTreeMap::new()) };
-        Ok(self.ports(&root)?.iter().map(|port| (port.name(), port.entry.id)).collect())
+        if self.root()?.is_none() {
+            return Ok(BTreeMap::new());
+        }
+        Ok(self.ports()?.iter().map(|port| (port.name(), port.entry.id)).collect())
     }
 
     /// The text of the running generation.
@@ -211,7 +215,7 @@ fn read_per_cpu(table: &OwnedFd, name: &str, len: u32) -> Result<Vec<Counter>, K
     Ok(sums)
 }
 
-/// `CLOCK_MONOTONIC` in nanoseconds, the clock of flows and events.
-pub fn monotonic_now() -> u64 {
-    sys::monotonic_now()
+/// The clock of flows, in ticks.
+pub fn now() -> u32 {
+    tick(sys::monotonic_now())
 }
