@@ -1,5 +1,30 @@
 //! The document as values: validated, every name resolved, no text and no kernel ids.
+//!
+//! [`parse`] makes a [`Config`] of text, or [`Diagnostics`]; [`print`] makes text of it again;
+//! [`schema`] describes the text to editors. docs/document.md is the same for people.
 
+mod compare;
+mod derive;
+mod diagnostic;
+mod escape;
+mod limits;
 mod model;
+mod owner;
+mod parse;
+mod print;
+mod render;
+mod report;
+mod schema;
+mod source;
+mod tree;
+mod words;
 
+pub use derive::{INTERFACE_LEN, Named, interface, mac};
+pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
+pub use limits::*;
 pub use model::*;
+pub use owner::uid_of;
+pub use parse::port::UserLookup;
+pub use parse::{Parsed, parse, parse_bytes, parse_with_users};
+pub use print::print;
+pub use schema::schema;

@@ -1,0 +1,136 @@
+//! Text to a [`Config`]: every check that needs no more than the document. All errors of a document
+//! are found in one go; only where its brackets and quotes do not match, nothing else can be said.
+
+mod address;
+mod claims;
+mod group;
+mod mac;
+mod name;
+mod nearest;
+pub(in crate::config) mod network;
+pub(in crate::config) mod policy;
+pub(in crate::config) mod port;
+pub(in crate::config) mod rule;
+pub(in crate::config) mod section;
+mod selector;
+mod service;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use self::claims::Claims;
+use self::name::{Kind, Names};
+use self::port::{Around, UserLookup};
+use self::section::{Field, Section};
+use super::diagnostic::Diagnostics;
+use super::limits::MAX_DOCUMENT_BYTES;
+use super::model::{Config, Port};
+use super::report::Report;
+use super::source::{Source, Span};
+use super::tree::{self, Table, Value};
+
+pub(in crate::config) const FIELDS: &[Field] = &[
+    Field { name: "networks", example: "[networks.lab]" },
+    Field { name: "ports", example: "[ports.web1]" },
+    Field { name: "groups", example: "[groups]" },
+    Field { name: "sets", example: "[sets]" },
+    Field { name: "policy", example: "[policy]" },
+];
+
+/// A document that was accepted.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    pub config: Config,
+    /// Warnings only. The compiler adds its own, with [`super::Diagnostic::on_line`].
+    pub warnings: Diagnostics,
+}
+
+/// Reads a document. `name` is what messages call it, such as the file's path.
+///
+/// # Errors
+/// Everything that is wrong with the document, and the warnings.
+pub fn parse(name: &str, text: &str) -> Result<Parsed, Diagnostics> {
+    parse_with_users(name, text, &super::owner::uid_of)
+}
+
+/// As [`parse`]; owners are looked up by the function instead of on this host.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with_users(name: &str, text: &str, users: UserLookup<'_>) -> Result<Parsed, Diagnostics> {
+    check_size(name, text.len())?;
+    let source = Arc::new(Source::new(name, text));
+    let mut report = Report::new(Arc::clone(&source));
+    let reading = tree::read(&source.text);
+    reading.syntax.tell(&mut report);
+    if reading.syntax.is_broken() {
+        return Err(report.finish());
+    }
+    let config = config(&reading.root, users, &mut report);
+    let found = report.finish();
+    if found.has_errors() { Err(found) } else { Ok(Parsed { config, warnings: found }) }
+}
+
+/// As [`parse`], for a file's bytes, which need not be text.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_bytes(name: &str, bytes: &[u8]) -> Result<Parsed, Diagnostics> {
+    check_size(name, bytes.len())?;
+    let error = match std::str::from_utf8(bytes) {
+        Ok(text) => return parse(name, text),
+        Err(error) => error,
+    };
+    let (good, bad) = bytes.split_at(error.valid_up_to());
+    let source = Arc::new(Source::new(name, &String::from_utf8_lossy(bytes)));
+    let mut report = Report::new(source);
+    let message = format!("byte {:#04x} is not UTF-8", bad.first().copied().unwrap_or_default());
+    report.error(Span::new(good.len(), good.len() + 1), message, "save the file as UTF-8 text");
+    Err(report.finish())
+}
+
+fn check_size(name: &str, bytes: usize) -> Result<(), Diagnostics> {
+    if bytes <= MAX_DOCUMENT_BYTES {
+        return Ok(());
+    }
+    let mut report = Report::new(Arc::new(Source::new(name, "")));
+    let message = format!("the document has {bytes} bytes, more than {MAX_DOCUMENT_BYTES}");
+    report.error(Span::default(), message, "put addresses into sets, and services into lists of one rule");
+    Err(report.finish())
+}
+
+fn config(root: &Table<'_>, users: UserLookup<'_>, report: &mut Report) -> Config {
+    let section = Section::new(root, FIELDS, ("the document", Span::default()), report);
+    let [networks, ports, groups, sets] =
+        ["networks", "ports", "groups", "sets"].map(|name| table(&section, name, report));
+
+    let mut names = Names::default();
+    ports.into_iter().for_each(|table| port::declare(table, &mut names, report));
+    groups.into_iter().for_each(|table| group::declare(table, Kind::Group, &mut names, report));
+    sets.into_iter().for_each(|table| group::declare(table, Kind::Set, &mut names, report));
+
+    let mut claims = Claims::default();
+    let networks = networks.map(|table| network::networks(table, &mut claims, report)).unwrap_or_default();
+    let known = networks.iter().map(|network| (network.name.text, network)).collect();
+    let mut around = Around { networks: known, claims, users };
+    let ports = ports.map(|table| port::ports(table, &mut around, report)).unwrap_or_default();
+    let mut ports: BTreeMap<String, Port> =
+        ports.into_iter().map(|(name, port)| (name.to_owned(), port)).collect();
+
+    let groups = group::groups(groups, &mut ports, &names, report);
+    let sets = group::sets(sets, report);
+    let policy = policy::policy(section.entry("policy"), &names, report);
+    let networks = networks.into_iter().map(|read| (read.name.text.to_owned(), read.network)).collect();
+    Config { networks, ports, sets, groups, policy }
+}
+
+/// The table of a top-level key.
+fn table<'d, 't>(section: &Section<'d, 't>, name: &str, report: &mut Report) -> Option<&'d Table<'t>> {
+    let node = section.node(name)?;
+    match &node.value {
+        Value::Table(table) => Some(table),
+        _ => section.wrong(name, "a table", node, report),
+    }
+}

@@ -1,0 +1,235 @@
+//! The document as JSON Schema (draft 2020-12), for editors. The types here have the shape of the text
+//! and no other use; what a schema cannot say (that names resolve, that nothing is taken twice) is
+//! checked by the parser. docs/netctl.schema.json is the output, kept up to date by a test.
+#![expect(dead_code, reason = "the types are never made: only their shape counts")]
+
+use std::collections::BTreeMap;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::limits::{MAX_LIST, MAX_NETWORKS, MAX_PORTS, MAX_RULES};
+use super::parse::network::{MAX_MTU, MIN_MTU};
+use super::parse::port::MAX_QUEUES;
+use super::parse::rule::MAX_RULE_NAME;
+
+/// The schema of a document.
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
+    settings.into_generator().into_root_schema_for::<Document>().to_value()
+}
+
+/// An `Option` is a key that may be left out; TOML has no null to write instead.
+fn without_null(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type") != Some(&json!("null")));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            object.remove("anyOf");
+            object.extend(only);
+        }
+    }
+}
+
+/// A document of netctl: the networks and ports of a host, and who may open which connections.
+#[derive(JsonSchema)]
+#[schemars(title = "netctl document", deny_unknown_fields)]
+struct Document {
+    /// Networks (switches) by name.
+    #[schemars(extend("maxProperties" = MAX_NETWORKS))]
+    networks: Option<BTreeMap<Name, Network>>,
+    /// Ports (the host's ends of guests' NICs) by name.
+    #[schemars(extend("maxProperties" = MAX_PORTS))]
+    ports: Option<BTreeMap<Name, Port>>,
+    /// Groups of ports by name; ports can name their groups themselves, too.
+    groups: Option<BTreeMap<Name, List<Name>>>,
+    /// Sets of prefixes by name.
+    sets: Option<BTreeMap<Name, List<Prefix>>>,
+    /// Who may open which connections. Without it, everything is denied.
+    policy: Option<Policy>,
+}
+
+/// A network: a Linux bridge that is made if it does not exist.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Network {
+    /// How guests are connected.
+    kind: NetworkKind,
+    /// Addresses of different zones never match each other. Default: "default".
+    zone: Option<Name>,
+    /// Interface of the bridge. Default: derived from the name.
+    interface: Option<InterfaceName>,
+    /// Interfaces of the host that join the bridge.
+    uplinks: Option<List<InterfaceName>>,
+    /// The host's own addresses on the network, with prefix lengths: the selector `host`.
+    addresses: Option<List<HostAddress>>,
+    /// Bytes. Default: the kernel's.
+    #[schemars(range(min = MIN_MTU, max = MAX_MTU))]
+    mtu: Option<u16>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum NetworkKind {
+    Bridge,
+}
+
+/// A port: the host's end of one guest's NIC.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Port {
+    /// The network that it belongs to.
+    network: Name,
+    /// MAC address of the guest's NIC. Default: derived from the name.
+    mac: Option<MacAddress>,
+    /// What the guest may send from, besides its IPv6 link-local address; "any" checks nothing.
+    addresses: Option<Addresses>,
+    /// Groups that it belongs to.
+    groups: Option<List<Name>>,
+    /// Interface of the port. Default: derived from the name.
+    ifname: Option<InterfaceName>,
+    /// Queue pairs. Default: 1.
+    #[schemars(range(min = 1, max = MAX_QUEUES))]
+    queues: Option<u16>,
+    /// Name or uid of the user who may open the port without privileges.
+    owner: Option<Owner>,
+    /// Bytes. Default: the network's.
+    #[schemars(range(min = MIN_MTU, max = MAX_MTU))]
+    mtu: Option<u16>,
+    /// Whether vhost-net serves the port. Default: "auto", if it can be opened.
+    vhost: Option<Vhost>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum Vhost {
+    Auto,
+    On,
+    Off,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+enum Owner {
+    Name(String),
+    Uid(#[schemars(range(max = u32::MAX - 1))] u32),
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+enum Addresses {
+    Listed(List<Address>),
+    Any(AnyAddress),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum AnyAddress {
+    Any,
+}
+
+/// Ordered rules, and what happens where none matches.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Policy {
+    /// Where no rule matches. Default: "deny".
+    default: Option<Action>,
+    /// The first rule that matches decides.
+    #[schemars(length(max = MAX_RULES))]
+    rules: Option<Vec<Rule>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum Action {
+    Deny,
+    Allow,
+    Reject,
+}
+
+/// Who may (or may not) open which connections towards whom. Exactly one of allow, deny and reject.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case", transform = exactly_one_action)]
+struct Rule {
+    /// Services to let through.
+    allow: Option<OneOrMore<Service>>,
+    /// Services to drop.
+    deny: Option<OneOrMore<Service>>,
+    /// Services to drop, with word to the sender.
+    reject: Option<OneOrMore<Service>>,
+    /// Who opens the connection.
+    from: OneOrMore<Selector>,
+    /// Towards whom.
+    to: OneOrMore<Selector>,
+    /// Source ports, of TCP, UDP and SCTP. Default: any.
+    source_ports: Option<OneOrMore<SourcePort>>,
+    /// Shown wherever the rule decides.
+    #[schemars(length(min = 1, max = MAX_RULE_NAME))]
+    name: Option<String>,
+    /// Whether connections that the rule decides are sent as events.
+    log: Option<bool>,
+}
+
+fn exactly_one_action(schema: &mut Schema) {
+    let one = ["allow", "deny", "reject"].map(|action| json!({ "required": [action] }));
+    schema.insert("oneOf".to_owned(), json!(one));
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+enum SourcePort {
+    Port(u16),
+    Range(#[schemars(regex(pattern = "^[0-9]{1,5}(-[0-9]{1,5})?$"))] String),
+}
+
+/// A list of at most 65536 entries.
+#[derive(JsonSchema)]
+#[schemars(transparent, inline)]
+struct List<T>(#[schemars(length(max = MAX_LIST))] Vec<T>);
+
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+enum OneOrMore<T> {
+    One(T),
+    More(#[schemars(length(min = 1, max = MAX_LIST))] Vec<T>),
+}
+
+macro_rules! texts {
+    ($($(#[doc = $doc:literal])+ $name:ident = $pattern:literal,)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+        struct $name(#[schemars(regex(pattern = $pattern))] String);
+    )+};
+}
+
+texts! {
+    /// 1 to 63 letters, digits, `.`, `_` and `-`, a letter or digit first.
+    Name = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+    /// An interface name of Linux: 1 to 15 characters.
+    InterfaceName = "^[!-$&-.0-9;-~]{1,15}$",
+    /// An Ethernet address, such as `52:54:00:00:00:11`.
+    MacAddress = "^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$",
+    /// An IPv4 or IPv6 address, such as `10.0.0.11`.
+    Address = "^[0-9A-Fa-f.:]+$",
+    /// An IPv4 or IPv6 address with a prefix length, such as `10.0.0.1/24`.
+    HostAddress = "^[0-9A-Fa-f.:]+/[0-9]{1,3}$",
+    /// An IPv4 or IPv6 prefix, such as `192.0.2.0/24`, or a single address.
+    Prefix = "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$",
+    /// `any`, `host`, `world`, `multicast`, `broadcast`, the name of a port, group or set, a prefix or an address.
+    Selector = "^[A-Za-z0-9:][A-Za-z0-9._:/-]*$",
+    /// `any`, `tcp`, `tcp/443`, `udp/1000-2000`, `sctp`, `icmp/echo-request`, `icmp/3/4`, `icmp6`, `ip/47`, `ether/0x88cc`.
+    Service = "^(any|(tcp|udp|sctp)(/[0-9]{1,5}(-[0-9]{1,5})?)?|icmp6?(/[a-z0-9-]+(/[0-9]{1,3})?)?|ip/[a-z0-9]+|ether/(0x[0-9A-Fa-f]{1,4}|[0-9]{1,5}))$",
+}
+
+#[cfg(test)]
+mod tests;
