@@ -242,3 +242,6 @@ fn print_icmp(
         (IcmpMatch::Code(kind, code), None) => write!(f, "{family}/{kind}/{code}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

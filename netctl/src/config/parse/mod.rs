@@ -15,7 +15,7 @@ pub(in crate::config) mod section;
 mod selector;
 mod service;
 #[cfg(test)]
-mod tests;
+pub(in crate::config) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

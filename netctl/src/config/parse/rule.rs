@@ -49,8 +49,10 @@ pub(super) fn rule(table: &Table<'_>, span: Span, names: &Names<'_>, report: &mu
 fn action(section: &Section<'_, '_>, report: &mut Report) -> Option<(&'static str, Action)> {
     let mut found = ACTIONS.iter().filter_map(|(key, action)| Some((*key, *action, section.entry(key)?)));
     let Some((key, action, entry)) = found.next() else {
-        let help = "add one of `allow`, `deny` and `reject`, like `allow = \"tcp/443\"`";
-        report.error(section.span, "a rule has no `allow`, `deny` or `reject`", help);
+        if !ACTIONS.iter().any(|(key, _)| section.is_misspelt(key)) {
+            let help = "add one of `allow`, `deny` and `reject`, like `allow = \"tcp/443\"`";
+            report.error(section.span, "a rule has no `allow`, `deny` or `reject`", help);
+        }
         return None;
     };
     for (other, _, second) in found {

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::nearest::nearest;
 use crate::config::escape::quoted;
 use crate::config::limits::MAX_LIST;
-use crate::config::report::{Finding, Report};
+use crate::config::report::Report;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, Table, Value};
 
@@ -112,7 +112,7 @@ impl<'d, 't> Section<'d, 't> {
             let known: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
             let help = match nearest(text, words.iter().map(|(word, _)| *word)) {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("write one of {}", known.join(", ")),
+                None => format!("write {}", known.join(" or ")),
             };
             report.error(span, format!("`{name}` cannot be {}", quoted(text)), help);
         }
@@ -156,8 +156,17 @@ impl<'d, 't> Section<'d, 't> {
 
     /// Reports that a key without which the table means nothing is not there.
     pub(super) fn missing(&self, name: &str, what: &str, report: &mut Report) {
-        let help = format!("add `{}`", self.example(name));
-        report.add(Finding::error(self.span, format!("{what} has no `{name}`"), help));
+        if !self.is_misspelt(name) {
+            let help = format!("add `{}`", self.example(name));
+            report.error(self.span, format!("{what} has no `{name}`"), help);
+        }
+    }
+
+    /// Whether a key that was reported as unknown was probably meant to be this one.
+    pub(super) fn is_misspelt(&self, name: &str) -> bool {
+        let unknown = |entry: &&Entry<'_>| !self.fields.iter().any(|field| field.name == entry.name);
+        let mut unknown = self.table.entries().iter().filter(unknown);
+        unknown.any(|entry| nearest(&entry.name, self.fields.iter().map(|field| field.name)) == Some(name))
     }
 
     fn example(&self, name: &str) -> &'static str {

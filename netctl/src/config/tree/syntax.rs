@@ -114,7 +114,13 @@ fn parse_error(error: &ParseError) -> Finding {
     } else {
         (description.to_owned(), next_step(description, error.expected().unwrap_or_default()))
     };
-    Finding::error(Span::new(span.start(), span.end()), message, help)
+    let finding = Finding::error(Span::new(span.start(), span.end()), message, help);
+    match error.context() {
+        Some(opened) if description.starts_with("unclosed") && opened.start() < span.start() => {
+            finding.relate(Span::new(opened.start(), opened.start() + 1), "opened here")
+        }
+        _ => finding,
+    }
 }
 
 fn next_step(description: &str, expected: &[Expected]) -> String {

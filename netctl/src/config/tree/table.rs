@@ -13,7 +13,7 @@ const INDEXED: usize = 16;
 #[derive(Debug, Default)]
 pub(in crate::config) struct Table<'t> {
     entries: Vec<Entry<'t>>,
-    index: Option<Box<HashMap<Cow<'t, str>, usize>>>,
+    index: Option<HashMap<Cow<'t, str>, usize>>,
     pub(super) made: Made,
 }
 
@@ -57,7 +57,7 @@ impl<'t> Table<'t> {
             index.insert(entry.name.clone(), position);
         } else if position == INDEXED {
             let names = self.entries.iter().chain([&entry]).map(|entry| entry.name.clone());
-            self.index = Some(Box::new(names.zip(0..).collect()));
+            self.index = Some(names.zip(0..).collect());
         }
         self.entries.push(entry);
         position

@@ -126,7 +126,10 @@ fn the_cases_that_toml_is_known_for_are_the_same() {
 
 #[test]
 fn a_float_a_date_and_a_huge_integer_are_told_apart() {
-    assert_eq!(ours("a = 1.5\nb = 1979-05-27"), Some(json!({"a": {"other": "a float"}, "b": {"other": "a date"}})));
+    assert_eq!(
+        ours("a = 1.5\nb = 1979-05-27"),
+        Some(json!({"a": {"other": "a float"}, "b": {"other": "a date"}}))
+    );
     assert_eq!(ours("a = 9223372036854775808"), None);
 }
 
@@ -135,7 +138,11 @@ fn brackets_may_be_nested_to_the_limit_only() {
     let nested = |depth: usize| format!("a = {}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(ours(&nested(MAX_DEPTH as usize)).is_some());
     assert!(ours(&nested(MAX_DEPTH as usize + 1)).is_none());
-    for text in ["[".repeat(100_000), format!("a = {}", "[".repeat(100_000)), format!("a = {}", "{a=".repeat(100_000))] {
+    for text in [
+        "[".repeat(100_000),
+        format!("a = {}", "[".repeat(100_000)),
+        format!("a = {}", "{a=".repeat(100_000)),
+    ] {
         assert!(ours(&text).is_none());
     }
 }
