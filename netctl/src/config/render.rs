@@ -184,6 +184,19 @@ error: it is wrong
     }
 
     #[test]
+    fn colours_are_printed_only_where_they_are_asked_for() {
+        let mut all = Diagnostics::new(Arc::new(Source::new("host.toml", "a = 1\n")));
+        all.push(at(1, 1, 1));
+        let escapes = |color| {
+            let mut out = Vec::new();
+            all.render(&mut out, color).unwrap();
+            out.iter().filter(|byte| **byte == 0x1b).count()
+        };
+        assert_eq!(escapes(false), 0);
+        assert!(escapes(true) > 0);
+    }
+
+    #[test]
     fn a_document_cannot_print_escape_sequences() {
         let mut finding = at(1, 2, 3);
         finding.message = "bad \x1b[31m".into();

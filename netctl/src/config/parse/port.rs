@@ -45,6 +45,8 @@ pub(super) struct Around<'a, 'd> {
     pub(super) networks: HashMap<&'d str, &'a network::Read<'d>>,
     pub(super) claims: Claims<'d>,
     pub(super) users: UserLookup<'a>,
+    /// What `users` has answered: a question may go to a directory server, and most ports have one owner.
+    pub(super) asked: HashMap<&'d str, Option<u32>>,
 }
 
 /// Takes the names of all ports, and of the groups they name.
@@ -211,7 +213,7 @@ fn interface<'d>(
     interface
 }
 
-fn owner(section: &Section<'_, '_>, around: &Around<'_, '_>, report: &mut Report) -> Option<u32> {
+fn owner<'d>(section: &Section<'d, '_>, around: &mut Around<'_, 'd>, report: &mut Report) -> Option<u32> {
     let node = section.node("owner")?;
     match &node.value {
         // The highest number means "nobody" to the kernel (INVALID_UID).
@@ -227,7 +229,8 @@ fn owner(section: &Section<'_, '_>, around: &Around<'_, '_>, report: &mut Report
             }
         },
         Value::String(name) => {
-            let uid = (around.users)(name);
+            let users = around.users;
+            let uid = *around.asked.entry(name).or_insert_with(|| users(name));
             if uid.is_none() {
                 let message = format!("there is no user {} on this host", quoted(name));
                 report.error(node.span, message, "write the name or uid of whoever runs the VMM");

@@ -2,7 +2,7 @@
 
 use netctl_common::verdict::Action;
 
-use super::{findings, read};
+use super::{findings, parse_with_users, read};
 use crate::config::model::{Addresses, Config, IcmpMatch, NetworkKind, PortRange, Selector, Service, Vhost};
 use crate::config::print::print;
 
@@ -165,6 +165,19 @@ fn ports_whose_addresses_are_not_known_are_warned_about() {
 fn an_owner_may_be_a_number() {
     let text = "[networks.lab]\nkind = \"bridge\"\n[ports.a]\nnetwork = \"lab\"\naddresses = []\nowner = 0\n";
     assert_eq!(config(text).ports["a"].owner, Some(0));
+}
+
+#[test]
+fn a_user_is_looked_up_once_however_many_ports_it_owns() {
+    let port = |n: u8| format!("[ports.p{n}]\nnetwork = \"lab\"\naddresses = []\nowner = \"qemu\"\n");
+    let text = format!("[networks.lab]\nkind = \"bridge\"\n{}{}", port(1), port(2));
+    let asked = std::cell::Cell::new(0);
+    let users = |_: &str| {
+        asked.set(asked.get() + 1);
+        Some(107)
+    };
+    let config = parse_with_users("host.toml", &text, &users).unwrap().config;
+    assert_eq!((config.ports["p2"].owner, asked.get()), (Some(107), 1));
 }
 
 #[test]
