@@ -22,7 +22,7 @@ impl Named {
     }
 }
 
-/// A locally administered unicast address: `02`, then [`hash`].
+/// A locally administered unicast address: `02`, then a hash of the name (docs/document.md).
 pub fn mac(named: Named, name: &str) -> Mac {
     let [a, b, c, d, e] = hash(named, name);
     Mac([0x02, a, b, c, d, e])

@@ -72,6 +72,8 @@ pub struct Diagnostics {
     pub(super) source: Arc<Source>,
     #[serde(rename = "diagnostics")]
     pub(super) list: Vec<Diagnostic>,
+    #[serde(skip)]
+    kept_errors: usize,
     /// Findings that were not kept.
     omitted_errors: usize,
     omitted_warnings: usize,
@@ -83,7 +85,7 @@ fn name_of<S: serde::Serializer>(source: &Arc<Source>, serializer: S) -> Result<
 
 impl Diagnostics {
     pub(crate) fn new(source: Arc<Source>) -> Self {
-        Self { source, list: Vec::new(), omitted_errors: 0, omitted_warnings: 0 }
+        Self { source, list: Vec::new(), kept_errors: 0, omitted_errors: 0, omitted_warnings: 0 }
     }
 
     /// Adds a finding at its place. Above [`MAX_DIAGNOSTICS`] of its severity it is only counted.
@@ -100,6 +102,7 @@ impl Diagnostics {
             let place = self.source.whole_line(related.line);
             (related.column, related.length) = (place.column, place.length);
         }
+        self.kept_errors += usize::from(diagnostic.severity == Severity::Error);
         let key = (diagnostic.line, diagnostic.column);
         let at = self.list.partition_point(|other| (other.line, other.column) <= key);
         self.list.insert(at, diagnostic);
@@ -147,7 +150,10 @@ impl Diagnostics {
     }
 
     fn kept(&self, severity: Severity) -> usize {
-        self.list.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+        match severity {
+            Severity::Error => self.kept_errors,
+            Severity::Warning => self.list.len() - self.kept_errors,
+        }
     }
 
     pub(crate) fn place(&self, span: Span) -> Place {

@@ -1,7 +1,7 @@
 //! The document as values: validated, every name resolved, no text and no kernel ids.
 //!
-//! [`parse`] makes a [`Config`] of text, or [`Diagnostics`]; [`print`] makes text of it again;
-//! [`schema`] describes the text to editors. docs/document.md is the same for people.
+//! [`parse()`] makes a [`Config`] of text, or [`Diagnostics`]; [`print()`] makes text of it again;
+//! [`schema()`] describes the text to editors. docs/document.md is the same for people.
 
 mod compare;
 mod derive;

@@ -98,6 +98,17 @@ fn print_port(f: &mut fmt::Formatter<'_>, name: &str, port: &Port) -> fmt::Resul
     writeln!(f)
 }
 
+/// One rule, as it stands in a document.
+pub fn print_rule_text(rule: &Rule) -> String {
+    struct Text<'a>(&'a Rule);
+    impl Display for Text<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            print_rule(f, self.0)
+        }
+    }
+    Text(rule).to_string().trim().trim_end_matches(',').to_owned()
+}
+
 fn print_rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
     let services = OneOrMore(&rule.services, |service| quote(ServiceText(service)));
     let from = OneOrMore(&rule.from, |selector| quote(SelectorText(selector)));
@@ -243,13 +254,5 @@ fn print_icmp(
     }
 }
 
-/// One rule, as it stands in a document.
-pub fn print_rule_text(rule: &Rule) -> String {
-    struct Text<'a>(&'a Rule);
-    impl Display for Text<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            print_rule(f, self.0)
-        }
-    }
-    Text(rule).to_string().trim().trim_end_matches(',').to_owned()
-}
+#[cfg(test)]
+mod tests;

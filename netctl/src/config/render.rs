@@ -8,11 +8,12 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Render
 
 use super::diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 use super::escape;
-use super::source::Source;
+use super::source::{Place, Source};
 
-/// Most characters of a line that are shown.
+/// Characters of a line up to which the printer gets all of it (it shows what fits the terminal).
+const WHOLE: usize = 2000;
+/// Characters that are shown of longer lines, and how many of them before the place in question.
 const WINDOW: usize = 120;
-/// Characters before the place in question where the line is too long to be shown whole.
 const LEAD: usize = 40;
 
 impl Diagnostics {
@@ -41,16 +42,18 @@ fn group<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level.primary_title(escape::line(&diagnostic.message)).element(
-        Origin::path(escape::line(&source.name))
-            .line(diagnostic.line as usize)
-            .char_column(diagnostic.column as usize),
-    );
-    // A document that was not even read has no lines to show.
+    let mut group = Group::with_title(level.primary_title(escape::line(&diagnostic.message)));
+    let path = escape::line(&source.name);
+    let place = Place { line: diagnostic.line, column: diagnostic.column, length: diagnostic.length };
+    let excerpt = Excerpt::new(source.line(place.line), place);
+    // The printer counts columns in what it shows; it is told where it does not see the start of the
+    // line, and where a document was not even read and has no lines.
+    if excerpt.skipped > 0 || source.text.is_empty() {
+        let origin = Origin::path(path.clone()).line(place.line as usize).char_column(place.column as usize);
+        group = group.element(origin);
+    }
     if !source.text.is_empty() {
-        for snippet in snippets(source, diagnostic) {
-            group = group.element(snippet);
-        }
+        group = group.elements(snippets(source, excerpt, diagnostic, &path));
     }
     if diagnostic.help.is_empty() {
         return group;
@@ -58,36 +61,41 @@ fn group<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
     group.element(Level::HELP.message(escape::line(&diagnostic.help)))
 }
 
-/// The line of the finding and those of its related places, each line once.
-fn snippets<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Vec<Snippet<'a, Annotation<'a>>> {
-    let (column, length) = (diagnostic.column as usize, diagnostic.length as usize);
-    let excerpt = Excerpt::new(source.line(diagnostic.line), column, length);
-    let mut own = vec![AnnotationKind::Primary.span(excerpt.bytes(column, length))];
+/// The line of the finding, then the lines of its related places.
+fn snippets<'a>(
+    source: &'a Source,
+    excerpt: Excerpt,
+    diagnostic: &'a Diagnostic,
+    path: &str,
+) -> Vec<Snippet<'a, Annotation<'a>>> {
+    let mut own = vec![AnnotationKind::Primary.span(excerpt.bytes(diagnostic.column, diagnostic.length))];
     let mut others = Vec::new();
     for related in &diagnostic.related {
-        let (column, length) = (related.column as usize, related.length as usize);
-        if related.line == diagnostic.line && excerpt.shows(column) {
-            own.push(labelled(excerpt.bytes(column, length), related));
+        if related.line == diagnostic.line && excerpt.shows(related.column) {
+            own.push(labelled(&excerpt, related));
             continue;
         }
-        let excerpt = Excerpt::new(source.line(related.line), column, length);
-        let annotations = vec![labelled(excerpt.bytes(column, length), related)];
-        others.push((related.line, snippet(excerpt, related.line, annotations)));
+        let place = Place { line: related.line, column: related.column, length: related.length };
+        let excerpt = Excerpt::new(source.line(related.line), place);
+        let label = labelled(&excerpt, related);
+        others.push(snippet(excerpt, related.line, path).annotation(label));
     }
-    others.push((diagnostic.line, snippet(excerpt, diagnostic.line, own)));
-    others.sort_by_key(|(line, _)| *line);
-    others.into_iter().map(|(_, snippet)| snippet).collect()
+    let mut all = vec![snippet(excerpt, diagnostic.line, path).annotations(own)];
+    all.append(&mut others);
+    all
 }
 
-fn snippet<'a>(excerpt: Excerpt, line: u32, notes: Vec<Annotation<'a>>) -> Snippet<'a, Annotation<'a>> {
-    Snippet::source(excerpt.text).line_start(line as usize).annotations(notes)
+fn snippet<'a>(excerpt: Excerpt, line: u32, path: &str) -> Snippet<'a, Annotation<'a>> {
+    let snippet = Snippet::source(excerpt.text).line_start(line as usize);
+    if excerpt.skipped == 0 { snippet.path(path.to_owned()) } else { snippet }
 }
 
-fn labelled(span: Range<usize>, related: &Related) -> Annotation<'static> {
+fn labelled(excerpt: &Excerpt, related: &Related) -> Annotation<'static> {
+    let span = excerpt.bytes(related.column, related.length);
     AnnotationKind::Context.span(span).label(escape::line(&related.message))
 }
 
-/// The part of a line around a place; one character for each character of the line.
+/// A line, or the part of it around a place; one character for each character of the line.
 struct Excerpt {
     text: String,
     /// Characters of the line that are left out at its start.
@@ -97,14 +105,13 @@ struct Excerpt {
 }
 
 impl Excerpt {
-    /// `column` counts from 1.
-    fn new(line: &str, column: usize, length: usize) -> Self {
-        let fits = column.saturating_add(length.min(WINDOW / 2)) <= WINDOW;
-        let skipped = if fits { 0 } else { column.saturating_sub(LEAD) };
+    fn new(line: &str, place: Place) -> Self {
+        let long = line.chars().nth(WHOLE).is_some();
+        let skipped = if long { (place.column as usize).saturating_sub(LEAD) } else { 0 };
         let mut text = String::from(if skipped == 0 { "" } else { "…" });
         let mut offsets = Vec::new();
         let mut chars = line.chars().skip(skipped);
-        for c in chars.by_ref().take(WINDOW) {
+        for c in chars.by_ref().take(if long { WINDOW } else { WHOLE }) {
             offsets.push(text.len());
             text.push(if c == '\t' || escape::is_plain(c) { c } else { char::REPLACEMENT_CHARACTER });
         }
@@ -115,14 +122,15 @@ impl Excerpt {
         Self { text, skipped, offsets }
     }
 
-    fn shows(&self, column: usize) -> bool {
-        (self.skipped + 1..self.skipped + self.offsets.len()).contains(&column)
+    /// Whether a column, counted from 1, is in the text.
+    fn shows(&self, column: u32) -> bool {
+        (self.skipped + 1..self.skipped + self.offsets.len()).contains(&(column as usize))
     }
 
-    fn bytes(&self, column: usize, length: usize) -> Range<usize> {
+    fn bytes(&self, column: u32, length: u32) -> Range<usize> {
         let last = self.offsets.len() - 1;
-        let first = column.saturating_sub(self.skipped + 1).min(last);
-        self.offsets[first]..self.offsets[first.saturating_add(length).min(last)]
+        let first = (column as usize).saturating_sub(self.skipped + 1).min(last);
+        self.offsets[first]..self.offsets[first.saturating_add(length as usize).min(last)]
     }
 }
 
@@ -153,11 +161,13 @@ mod tests {
 error: it is wrong
  --> host.toml:3:5
   |
-1 | a = 1
-  | ----- first used here
-  |
 3 | c = 3
   |     ^
+  |
+ ::: host.toml:1:1
+  |
+1 | a = 1
+  | ----- first used here
   |
   = help: make it right
 
@@ -171,6 +181,19 @@ error: it is wrong
         finding.related.push(Related { line: 1, column: 1, length: 3, message: "the other".into() });
         let out = rendered("host.toml", "abc = 1, abc = 2\n", &[finding]);
         assert!(out.contains("  | ---      ^^^\n  | |\n  | the other\n"), "{out}");
+    }
+
+    #[test]
+    fn colours_are_printed_only_where_they_are_asked_for() {
+        let mut all = Diagnostics::new(Arc::new(Source::new("host.toml", "a = 1\n")));
+        all.push(at(1, 1, 1));
+        let escapes = |color| {
+            let mut out = Vec::new();
+            all.render(&mut out, color).unwrap();
+            out.iter().filter(|byte| **byte == 0x1b).count()
+        };
+        assert_eq!(escapes(false), 0);
+        assert!(escapes(true) > 0);
     }
 
     #[test]

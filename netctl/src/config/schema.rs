@@ -31,6 +31,9 @@ fn without_null(schema: &mut Schema) {
             object.insert("type".to_owned(), only);
         }
     }
+    if let Some(Value::Array(words)) = object.get_mut("enum") {
+        words.retain(|word| !word.is_null());
+    }
     if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
         choices.retain(|choice| choice.get("type") != Some(&json!("null")));
         if let [Value::Object(only)] = choices.as_slice() {
@@ -192,7 +195,6 @@ enum SourcePort {
     Range(#[schemars(regex(pattern = "^[0-9]{1,5}(-[0-9]{1,5})?$"))] String),
 }
 
-/// A list of at most 65536 entries.
 #[derive(JsonSchema)]
 #[schemars(transparent, inline)]
 struct List<T>(#[schemars(length(max = MAX_LIST))] Vec<T>);
@@ -232,4 +234,4 @@ texts! {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,14 +2,10 @@
 
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
 
 use crate::config::escape::{quoted, shortened};
 use crate::config::report::Complaint;
-
-/// ::ffff:0:0/96 (RFC 4291, 2.5.5.2). On the wire such an address is forged, and in the kernel's
-/// tables it is how IPv4 is written.
-const MAPPED_BITS: u8 = 96;
 
 /// An address that a guest can have; no prefix.
 pub(super) fn port_address(text: &str) -> Result<IpAddr, Complaint> {
@@ -24,13 +20,14 @@ pub(super) fn port_address(text: &str) -> Result<IpAddr, Complaint> {
 
 /// An address of the host with the prefix length of its network.
 pub(super) fn host_address(text: &str) -> Result<IpNet, Complaint> {
-    let Some((start, length)) = text.split_once('/') else {
-        let length = if text.contains(':') { 64 } else { 24 };
-        let help = format!("write it like \"{}/{length}\"", shortened(text));
-        return Err(Complaint::new(format!("{} has no prefix length", quoted(text)), help));
-    };
+    let (start, length) = split(text);
     let address = address(start)?;
     usable(address, start)?;
+    let Some(length) = length else {
+        let length = if address.is_ipv6() { 64 } else { 24 };
+        let help = format!("write it like \"{address}/{length}\"");
+        return Err(Complaint::new(format!("{} has no prefix length", quoted(text)), help));
+    };
     let net = with_length(text, address, length)?;
     // Prefixes of 31 and 127 bits have no such addresses (RFC 3021, RFC 6164).
     let of_hosts = net.prefix_len() + 1 < net.max_prefix_len();
@@ -48,10 +45,7 @@ pub(super) fn host_address(text: &str) -> Result<IpNet, Complaint> {
 
 /// A prefix without host bits; a plain address is a prefix of full length.
 pub(super) fn prefix(text: &str) -> Result<IpNet, Complaint> {
-    let (start, length) = match text.split_once('/') {
-        Some((start, length)) => (start, Some(length)),
-        None => (text, None),
-    };
+    let (start, length) = split(text);
     let address = address(start)?;
     let Some(length) = length else { return Ok(IpNet::from(address)) };
     let net = with_length(text, address, length)?;
@@ -62,6 +56,12 @@ pub(super) fn prefix(text: &str) -> Result<IpNet, Complaint> {
     Err(Complaint::new(message, format!("write \"{}\", or \"{address}\" for the one address", net.trunc())))
 }
 
+fn split(text: &str) -> (&str, Option<&str>) {
+    text.split_once('/').map_or((text, None), |(start, length)| (start, Some(length)))
+}
+
+/// An address; IPv4-mapped ones (RFC 4291, 2.5.5.2) are forged on the wire, and in the kernel's tables
+/// they are how IPv4 is written.
 fn address(text: &str) -> Result<IpAddr, Complaint> {
     let Ok(address) = text.parse::<IpAddr>() else {
         let help = "write an address like \"10.0.0.11\" or \"fd00::11\"";
@@ -88,20 +88,7 @@ fn with_length(text: &str, address: IpAddr, length: &str) -> Result<IpNet, Compl
         };
         return Err(Complaint::new(format!("{net} has no valid prefix length"), help));
     };
-    refuse_mapped(net, text)?;
     Ok(net)
-}
-
-/// The address itself is caught by [`address`]; with host bits cut off, a prefix can still be one.
-fn refuse_mapped(net: IpNet, text: &str) -> Result<(), Complaint> {
-    let mapped = Ipv6Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(), MAPPED_BITS);
-    match net {
-        IpNet::V6(v6) if mapped.contains(&v6) => {
-            let message = format!("{} is an IPv4 prefix written as IPv6", quoted(text));
-            Err(Complaint::new(message, "write it as IPv4"))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn usable(address: IpAddr, text: &str) -> Result<(), Complaint> {

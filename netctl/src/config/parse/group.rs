@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::address::prefix;
 use super::name::{Kind, Names};
-use super::section::{Text, strings};
+use super::section::{Text, strings, texts_of};
 use crate::config::escape::quoted;
 use crate::config::model::Port;
 use crate::config::report::{Complaint, Report};
@@ -14,8 +14,8 @@ use crate::config::tree::{Entry, Table};
 
 /// Takes the names of all keys of the table.
 pub(super) fn declare<'d>(table: &'d Table<'_>, kind: Kind, names: &mut Names<'d>, report: &mut Report) {
-    for (name, entry) in &table.entries {
-        names.declare(Text { text: name, span: entry.key }, kind, report);
+    for entry in table.entries() {
+        names.declare(Text { text: &entry.name, span: entry.key }, kind, report);
     }
 }
 
@@ -33,13 +33,13 @@ pub(super) fn groups(
         }
     }
     let Some(table) = table else { return groups };
-    for (name, entry) in &table.entries {
-        let members = groups.entry(name.to_string()).or_default();
-        for member in list(name, entry, "web = [\"web1\", \"web2\"]", report) {
+    for entry in table.entries() {
+        let members = groups.entry(entry.name.to_string()).or_default();
+        for member in texts(entry, "web = [\"web1\", \"web2\"]", report) {
             report.take(member.span, check_member(member.text, names, !report.is_full()));
             members.insert(member.text.to_owned());
             if let Some(port) = ports.get_mut(member.text) {
-                port.groups.insert(name.to_string());
+                port.groups.insert(entry.name.to_string());
             }
         }
     }
@@ -50,16 +50,20 @@ pub(super) fn groups(
 pub(super) fn sets(table: Option<&Table<'_>>, report: &mut Report) -> BTreeMap<String, Vec<IpNet>> {
     let Some(table) = table else { return BTreeMap::new() };
     let mut sets = BTreeMap::new();
-    for (name, entry) in &table.entries {
-        let texts = list(name, entry, "office = [\"192.0.2.0/24\", \"2001:db8::/32\"]", report);
-        let prefixes = texts.into_iter().filter_map(|text| report.take(text.span, prefix(text.text)));
-        sets.insert(name.to_string(), prefixes.collect());
+    for entry in table.entries() {
+        let texts = texts(entry, "office = [\"192.0.2.0/24\", \"2001:db8::/32\"]", report);
+        let prefixes = texts.filter_map(|text| report.take(text.span, prefix(text.text)));
+        sets.insert(entry.name.to_string(), prefixes.collect());
     }
     sets
 }
 
-fn list<'d>(name: &str, entry: &'d Entry<'_>, example: &str, report: &mut Report) -> Vec<Text<'d>> {
-    strings(name, &entry.node, example, report).unwrap_or_default()
+fn texts<'d, 't>(
+    entry: &'d Entry<'t>,
+    example: &str,
+    report: &mut Report,
+) -> impl Iterator<Item = Text<'d>> + use<'d, 't> {
+    texts_of(strings(&entry.name, &entry.node, example, report))
 }
 
 fn check_member(name: &str, names: &Names<'_>, propose: bool) -> Result<(), Complaint> {

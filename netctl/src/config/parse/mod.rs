@@ -15,9 +15,9 @@ pub(in crate::config) mod section;
 mod selector;
 pub(in crate::config) mod service;
 #[cfg(test)]
-mod tests;
+pub(in crate::config) mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use self::claims::Claims;
@@ -55,10 +55,10 @@ pub fn parse(name: &str, text: &str) -> Result<Parsed, Diagnostics> {
     parse_with_users(name, text, &super::owner::uid_of)
 }
 
-/// As [`parse`]; owners are looked up by the function instead of on this host.
+/// As [`parse()`]; owners are looked up by the function instead of on this host.
 ///
 /// # Errors
-/// As [`parse`].
+/// As [`parse()`].
 pub fn parse_with_users(name: &str, text: &str, users: UserLookup<'_>) -> Result<Parsed, Diagnostics> {
     check_size(name, text.len())?;
     let source = Arc::new(Source::new(name, text));
@@ -73,10 +73,10 @@ pub fn parse_with_users(name: &str, text: &str, users: UserLookup<'_>) -> Result
     if found.has_errors() { Err(found) } else { Ok(Parsed { config, warnings: found }) }
 }
 
-/// As [`parse`], for a file's bytes, which need not be text.
+/// As [`parse()`], for a file's bytes, which need not be text.
 ///
 /// # Errors
-/// As [`parse`].
+/// As [`parse()`].
 pub fn parse_bytes(name: &str, bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     check_size(name, bytes.len())?;
     let error = match std::str::from_utf8(bytes) {
@@ -114,7 +114,7 @@ fn config(root: &Table<'_>, users: UserLookup<'_>, report: &mut Report) -> Confi
     let mut claims = Claims::default();
     let networks = networks.map(|table| network::networks(table, &mut claims, report)).unwrap_or_default();
     let known = networks.iter().map(|network| (network.name.text, network)).collect();
-    let mut around = Around { networks: known, claims, users };
+    let mut around = Around { networks: known, claims, users, asked: HashMap::new() };
     let ports = ports.map(|table| port::ports(table, &mut around, report)).unwrap_or_default();
     let mut ports: BTreeMap<String, Port> =
         ports.into_iter().map(|(name, port)| (name.to_owned(), port)).collect();

@@ -1,7 +1,7 @@
 //! The known word that an unknown one was probably meant to be.
 
 /// Candidates that are looked at; more would cost time that no operator sees a use of.
-const MAX_CANDIDATES: usize = 16 << 10;
+const MAX_CANDIDATES: usize = 4096;
 /// Longer words are no slips of the pen.
 const MAX_WORD: usize = 64;
 

@@ -49,22 +49,16 @@ pub(super) fn networks<'d>(
     claims: &mut Claims<'d>,
     report: &mut Report,
 ) -> Vec<Read<'d>> {
-    if let Some((_, entry)) = table.entries.get_index(MAX_NETWORKS) {
-        let message = format!("the document has {} networks, more than {MAX_NETWORKS}", table.entries.len());
+    let entries = table.entries();
+    if let Some(entry) = entries.get(MAX_NETWORKS) {
+        let message = format!("the document has {} networks, more than {MAX_NETWORKS}", entries.len());
         report.error(entry.key, message, "remove some");
     }
-    let entries = table.entries.iter().take(MAX_NETWORKS);
-    entries
-        .map(|(name, entry)| network(Text { text: name, span: entry.key }, entry, claims, report))
-        .collect()
+    entries.iter().take(MAX_NETWORKS).map(|entry| network(entry, claims, report)).collect()
 }
 
-fn network<'d>(
-    name: Text<'d>,
-    entry: &'d Entry<'_>,
-    claims: &mut Claims<'d>,
-    report: &mut Report,
-) -> Read<'d> {
+fn network<'d>(entry: &'d Entry<'_>, claims: &mut Claims<'d>, report: &mut Report) -> Read<'d> {
+    let name = Text { text: &entry.name, span: entry.key };
     report.take(name.span, check_name(name.text, "a network"));
     let mut network = Network {
         kind: NetworkKind::Bridge,
@@ -123,7 +117,7 @@ fn interfaces<'d>(
     }
     let owner = Owner::network(name, chosen.map_or(name.span, |text| text.span));
     claims.interface(&network.interface, owner, report);
-    for uplink in section.texts("uplinks", report).unwrap_or_default() {
+    for uplink in section.texts("uplinks", report) {
         report.take(uplink.span, check_interface(uplink.text));
         claims.interface(uplink.text, Owner::uplink(name, uplink.span), report);
         network.uplinks.push(uplink.text.to_owned());
@@ -146,7 +140,7 @@ fn addresses<'d>(
     report: &mut Report,
 ) -> Vec<IpNet> {
     let mut addresses = Vec::new();
-    for text in section.texts("addresses", report).unwrap_or_default() {
+    for text in section.texts("addresses", report) {
         if let Some(net) = report.take(text.span, host_address(text.text)) {
             let owner = Owner::network(name, text.span);
             claims.address(zone, net.addr(), owner, report);

@@ -45,14 +45,17 @@ pub(super) struct Around<'a, 'd> {
     pub(super) networks: HashMap<&'d str, &'a network::Read<'d>>,
     pub(super) claims: Claims<'d>,
     pub(super) users: UserLookup<'a>,
+    /// What `users` has answered: a question may go to a directory server, and most ports have one owner.
+    pub(super) asked: HashMap<&'d str, Option<u32>>,
 }
 
 /// Takes the names of all ports, and of the groups they name.
 pub(super) fn declare<'d>(table: &'d Table<'_>, names: &mut Names<'d>, report: &mut Report) {
-    for (name, entry) in table.entries.iter().take(MAX_PORTS) {
-        names.declare(Text { text: name, span: entry.key }, Kind::Port, report);
+    let entries = table.entries().iter().take(MAX_PORTS);
+    for entry in entries.clone() {
+        names.declare(Text { text: &entry.name, span: entry.key }, Kind::Port, report);
     }
-    for entry in table.entries.values().take(MAX_PORTS) {
+    for entry in entries {
         let Value::Table(port) = &entry.node.value else { continue };
         let Some(Value::Array(groups)) = port.get("groups").map(|groups| &groups.node.value) else {
             continue;
@@ -71,24 +74,17 @@ pub(super) fn ports<'d>(
     around: &mut Around<'_, 'd>,
     report: &mut Report,
 ) -> Vec<(&'d str, Port)> {
-    if let Some((_, entry)) = table.entries.get_index(MAX_PORTS) {
-        let message = format!("the document has {} ports, more than {MAX_PORTS}", table.entries.len());
+    let entries = table.entries();
+    if let Some(entry) = entries.get(MAX_PORTS) {
+        let message = format!("the document has {} ports, more than {MAX_PORTS}", entries.len());
         report.error(entry.key, message, "remove some; a host has no more");
     }
-    let mut ports = Vec::new();
-    for (name, entry) in table.entries.iter().take(MAX_PORTS) {
-        let name = Text { text: name, span: entry.key };
-        ports.extend(port(name, entry, around, report).map(|port| (name.text, port)));
-    }
-    ports
+    let read = |entry: &'d Entry<'_>| Some((&*entry.name, port(entry, around, report)?));
+    entries.iter().take(MAX_PORTS).filter_map(read).collect()
 }
 
-fn port<'d>(
-    name: Text<'d>,
-    entry: &'d Entry<'_>,
-    around: &mut Around<'_, 'd>,
-    report: &mut Report,
-) -> Option<Port> {
+fn port<'d>(entry: &'d Entry<'_>, around: &mut Around<'_, 'd>, report: &mut Report) -> Option<Port> {
+    let name = Text { text: &entry.name, span: entry.key };
     let section = Section::of(entry, FIELDS, "a port", report)?;
     let network = network(&section, around, report);
     let mac = mac(&section, name, network, around, report);
@@ -180,7 +176,7 @@ fn addresses<'d>(
         return Addresses::Any;
     }
     let mut listed = BTreeSet::new();
-    for text in section.texts("addresses", report).unwrap_or_default() {
+    for text in section.texts("addresses", report) {
         let Some(address) = report.take(text.span, port_address(text.text)) else { continue };
         if let Some(network) = network {
             around.claims.address(network.zone, address, Owner::port(name, text.span), report);
@@ -192,8 +188,7 @@ fn addresses<'d>(
 
 /// Their names are checked where they are declared.
 fn groups(section: &Section<'_, '_>, report: &mut Report) -> BTreeSet<String> {
-    let texts = section.texts("groups", report).unwrap_or_default();
-    texts.into_iter().map(|group| group.text.to_owned()).collect()
+    section.texts("groups", report).map(|group| group.text.to_owned()).collect()
 }
 
 fn interface<'d>(
@@ -218,7 +213,7 @@ fn interface<'d>(
     interface
 }
 
-fn owner(section: &Section<'_, '_>, around: &Around<'_, '_>, report: &mut Report) -> Option<u32> {
+fn owner<'d>(section: &Section<'d, '_>, around: &mut Around<'_, 'd>, report: &mut Report) -> Option<u32> {
     let node = section.node("owner")?;
     match &node.value {
         // The highest number means "nobody" to the kernel (INVALID_UID).
@@ -234,7 +229,8 @@ fn owner(section: &Section<'_, '_>, around: &Around<'_, '_>, report: &mut Report
             }
         },
         Value::String(name) => {
-            let uid = (around.users)(name);
+            let users = around.users;
+            let uid = *around.asked.entry(name).or_insert_with(|| users(name));
             if uid.is_none() {
                 let message = format!("there is no user {} on this host", quoted(name));
                 report.error(node.span, message, "write the name or uid of whoever runs the VMM");

@@ -49,8 +49,10 @@ pub(super) fn rule(table: &Table<'_>, span: Span, names: &Names<'_>, report: &mu
 fn action(section: &Section<'_, '_>, report: &mut Report) -> Option<(&'static str, Action)> {
     let mut found = ACTIONS.iter().filter_map(|(key, action)| Some((*key, *action, section.entry(key)?)));
     let Some((key, action, entry)) = found.next() else {
-        let help = "add one of `allow`, `deny` and `reject`, like `allow = \"tcp/443\"`";
-        report.error(section.span, "a rule has no `allow`, `deny` or `reject`", help);
+        if !ACTIONS.iter().any(|(key, _)| section.is_misspelt(key)) {
+            let help = "add one of `allow`, `deny` and `reject`, like `allow = \"tcp/443\"`";
+            report.error(section.span, "a rule has no `allow`, `deny` or `reject`", help);
+        }
         return None;
     };
     for (other, _, second) in found {
@@ -82,7 +84,7 @@ fn selectors(
         let result = selector(text.text, side, names, !report.is_full());
         report.take(text.span, result)
     };
-    Some(texts.into_iter().filter_map(read).collect())
+    Some(texts.filter_map(read).collect())
 }
 
 fn services(
@@ -92,7 +94,7 @@ fn services(
     report: &mut Report,
 ) -> Option<Vec<Service>> {
     let texts = section.text_or_texts(key, report)?;
-    let mut services = Vec::with_capacity(texts.len());
+    let mut services = Vec::new();
     for text in texts {
         let Some(service) = report.take(text.span, service::service(text.text)) else { continue };
         if has_ports && !matches!(service, Service::Tcp(_) | Service::Udp(_) | Service::Sctp(_)) {

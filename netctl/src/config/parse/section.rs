@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::nearest::nearest;
 use crate::config::escape::quoted;
 use crate::config::limits::MAX_LIST;
-use crate::config::report::{Finding, Report};
+use crate::config::report::Report;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, Table, Value};
 
@@ -42,9 +42,9 @@ impl<'d, 't> Section<'d, 't> {
         (what, span): (&str, Span),
         report: &mut Report,
     ) -> Self {
-        for (key, entry) in &table.entries {
-            if !fields.iter().any(|field| field.name == key) {
-                unknown_key(key, entry.key, fields, what, report);
+        for entry in table.entries() {
+            if !fields.iter().any(|field| field.name == entry.name) {
+                unknown_key(entry, fields, what, report);
             }
         }
         Self { table, fields, span }
@@ -112,29 +112,38 @@ impl<'d, 't> Section<'d, 't> {
             let known: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
             let help = match nearest(text, words.iter().map(|(word, _)| *word)) {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("write one of {}", known.join(", ")),
+                None => format!("write {}", known.join(" or ")),
             };
             report.error(span, format!("`{name}` cannot be {}", quoted(text)), help);
         }
         found
     }
 
-    /// A list of strings; entries of another kind are reported and left out.
-    pub(super) fn texts(&self, name: &str, report: &mut Report) -> Option<Vec<Text<'d>>> {
-        strings(name, self.node(name)?, self.example(name), report)
+    /// The strings of a list; entries of another kind are reported and left out.
+    pub(super) fn texts(
+        &self,
+        name: &str,
+        report: &mut Report,
+    ) -> impl Iterator<Item = Text<'d>> + use<'d, 't> {
+        let strings = |node| strings(name, node, self.example(name), report);
+        texts_of(self.node(name).map(strings).unwrap_or_default())
     }
 
-    /// A string, or a list of strings that is not empty.
-    pub(super) fn text_or_texts(&self, name: &str, report: &mut Report) -> Option<Vec<Text<'d>>> {
+    /// A string as a list of one, or the strings of a list that is not empty.
+    pub(super) fn text_or_texts(
+        &self,
+        name: &str,
+        report: &mut Report,
+    ) -> Option<impl Iterator<Item = Text<'d>> + use<'d, 't>> {
         let node = self.node(name)?;
         match &node.value {
-            Value::String(text) => Some(vec![Text { text, span: node.span }]),
+            Value::String(_) => Some(texts_of(std::slice::from_ref(node))),
             Value::Array(items) if items.is_empty() => {
                 let help = format!("name at least one, like `{}`", self.example(name));
                 report.error(node.span, format!("`{name}` is empty, so that nothing would match"), help);
                 None
             }
-            Value::Array(_) => self.texts(name, report),
+            Value::Array(_) => Some(texts_of(strings(name, node, self.example(name), report))),
             _ => self.wrong(name, "a string or a list of strings", node, report),
         }
     }
@@ -147,8 +156,17 @@ impl<'d, 't> Section<'d, 't> {
 
     /// Reports that a key without which the table means nothing is not there.
     pub(super) fn missing(&self, name: &str, what: &str, report: &mut Report) {
-        let help = format!("add `{}`", self.example(name));
-        report.add(Finding::error(self.span, format!("{what} has no `{name}`"), help));
+        if !self.is_misspelt(name) {
+            let help = format!("add `{}`", self.example(name));
+            report.error(self.span, format!("{what} has no `{name}`"), help);
+        }
+    }
+
+    /// Whether a key that was reported as unknown was probably meant to be this one.
+    pub(super) fn is_misspelt(&self, name: &str) -> bool {
+        let unknown = |entry: &&Entry<'_>| !self.fields.iter().any(|field| field.name == entry.name);
+        let mut unknown = self.table.entries().iter().filter(unknown);
+        unknown.any(|entry| nearest(&entry.name, self.fields.iter().map(|field| field.name)) == Some(name))
     }
 
     fn example(&self, name: &str) -> &'static str {
@@ -156,28 +174,32 @@ impl<'d, 't> Section<'d, 't> {
     }
 }
 
-/// The strings of a list; entries of another kind are reported and left out.
-pub(super) fn strings<'d>(
+/// A list whose strings are wanted; entries of another kind are reported.
+pub(super) fn strings<'d, 't>(
     name: &str,
-    list: &'d Node<'_>,
+    list: &'d Node<'t>,
     example: &str,
     report: &mut Report,
-) -> Option<Vec<Text<'d>>> {
-    let Value::Array(items) = &list.value else {
-        wrong((name, "a list of strings"), list, example, report);
-        return None;
-    };
-    if !list_fits(name, items.len(), list.span, report) {
-        return None;
-    }
-    let mut texts = Vec::with_capacity(items.len());
-    for item in items {
-        match &item.value {
-            Value::String(text) => texts.push(Text { text, span: item.span }),
-            _ => wrong((name, "a list of strings"), item, example, report),
+) -> &'d [Node<'t>] {
+    let mut strings: &[Node<'t>] = &[];
+    match &list.value {
+        Value::Array(items) if list_fits(name, items.len(), list.span, report) => {
+            let others = items.iter().filter(|item| !matches!(item.value, Value::String(_)));
+            others.for_each(|item| wrong((name, "a list of strings"), item, example, report));
+            strings = items;
         }
+        Value::Array(_) => {}
+        _ => wrong((name, "a list of strings"), list, example, report),
     }
-    Some(texts)
+    strings
+}
+
+/// The entries that are strings.
+pub(super) fn texts_of<'d, 't>(nodes: &'d [Node<'t>]) -> impl Iterator<Item = Text<'d>> + use<'d, 't> {
+    nodes.iter().filter_map(|node| match &node.value {
+        Value::String(text) => Some(Text { text, span: node.span }),
+        _ => None,
+    })
 }
 
 fn wrong((name, want): (&str, &str), node: &Node<'_>, example: &str, report: &mut Report) {
@@ -196,11 +218,14 @@ pub(super) fn list_fits(name: &str, len: usize, span: Span, report: &mut Report)
     len <= MAX_LIST
 }
 
-fn unknown_key(key: &str, span: Span, fields: &[Field], what: &str, report: &mut Report) {
+fn unknown_key(entry: &Entry<'_>, fields: &[Field], what: &str, report: &mut Report) {
+    if report.is_full() {
+        return report.omit_errors(1);
+    }
     let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-    let help = match nearest(key, names.iter().copied()) {
+    let help = match nearest(&entry.name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the keys of {what} are {}", names.join(", ")),
     };
-    report.error(span, format!("{what} has no key {}", quoted(key)), help);
+    report.error(entry.key, format!("{what} has no key {}", quoted(&entry.name)), help);
 }

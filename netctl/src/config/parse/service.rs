@@ -56,7 +56,7 @@ pub(in crate::config) fn service(text: &str) -> Result<Service, Complaint> {
 
 /// One port or range of ports, as a string.
 pub(super) fn source_ports(text: &str) -> Result<RangeInclusive<u16>, Complaint> {
-    range(text, text, "").map(|range| range.first..=range.last)
+    range(text, text, None).map(|range| range.first..=range.last)
 }
 
 fn word(text: &str) -> Result<Service, Complaint> {
@@ -84,22 +84,24 @@ fn word(text: &str) -> Result<Service, Complaint> {
 }
 
 fn ports(text: &str, head: &str, rest: &str) -> Result<PortRange, Complaint> {
-    range(text, rest, &format!("{head}/"))
+    range(text, rest, Some(head))
 }
 
-/// `first-last` or one port; `head` goes in front of what is proposed instead.
-fn range(text: &str, ports: &str, head: &str) -> Result<PortRange, Complaint> {
+/// `first-last` or one port; `protocol` goes in front of what is proposed instead.
+fn range(text: &str, ports: &str, protocol: Option<&str>) -> Result<PortRange, Complaint> {
     let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+    let head = || protocol.map(|protocol| format!("{protocol}/")).unwrap_or_default();
     if let (Some(first), Some(last)) = (number(first), number(last)) {
         if first <= last {
             return Ok(PortRange { first, last });
         }
         let message = format!("{} ends before it starts", quoted(text));
-        return Err(Complaint::new(message, format!("write \"{head}{last}-{first}\"")));
+        return Err(Complaint::new(message, format!("write \"{}{last}-{first}\"", head())));
     }
     if ports.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return Err(port_name(text, ports, head));
+        return Err(port_name(text, ports, &head()));
     }
+    let head = head();
     let help = format!("write a port from 0 to 65535 or a range, like \"{head}443\" or \"{head}1000-2000\"");
     Err(Complaint::new(format!("{} names no port", quoted(text)), help))
 }

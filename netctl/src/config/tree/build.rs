@@ -195,7 +195,7 @@ impl EventReceiver for Builder<'_> {
     }
 
     fn inline_table_open(&mut self, at: toml_parser::Span, _: &mut dyn ErrorSink) -> bool {
-        let table = Box::new(Table { made: Made::Inline, ..Table::default() });
+        let table = Box::new(Table::new(Made::Inline));
         self.open.push(Open { start: at.start(), what: What::Inline(table, self.keys.len()) });
         self.may_add_table(at)
     }

@@ -6,14 +6,16 @@
 mod build;
 mod section;
 mod syntax;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
-
-use indexmap::IndexMap;
 
 use super::source::Span;
 
 pub(super) use build::read;
+pub(super) use table::{Entry, Table};
 
 /// A value and its place.
 #[derive(Debug)]
@@ -50,26 +52,6 @@ impl Value<'_> {
             Self::Other(kind) => kind,
             Self::Invalid => "unreadable",
         }
-    }
-}
-
-/// Keys in the order of the text, each once.
-#[derive(Debug, Default)]
-pub(super) struct Table<'t> {
-    pub(super) entries: IndexMap<Cow<'t, str>, Entry<'t>>,
-    made: Made,
-}
-
-#[derive(Debug)]
-pub(super) struct Entry<'t> {
-    /// Where the key stands (first).
-    pub(super) key: Span,
-    pub(super) node: Node<'t>,
-}
-
-impl<'t> Table<'t> {
-    pub(super) fn get(&self, key: &str) -> Option<&Entry<'t>> {
-        self.entries.get(key)
     }
 }
 

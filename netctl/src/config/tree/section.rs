@@ -3,8 +3,6 @@
 
 use std::borrow::Cow;
 
-use indexmap::map::Entry as Slot;
-
 use super::{Entry, Made, Node, Table, Value};
 use crate::config::source::Span;
 
@@ -26,29 +24,26 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    fn new(name: &str, again: Span, first: Span, closed: bool) -> Self {
-        Self { name: name.to_owned(), again, first, closed }
+    fn new(key: &Key<'_>, first: Span, closed: bool) -> Self {
+        Self { name: key.text.to_string(), again: key.span, first, closed }
     }
 }
 
 /// Puts a value under a key, which may be dotted.
 pub(super) fn put<'t>(
     mut table: &mut Table<'t>,
-    keys: impl DoubleEndedIterator<Item = Key<'t>>,
+    mut keys: impl DoubleEndedIterator<Item = Key<'t>>,
     node: Node<'t>,
 ) -> Result<(), Taken> {
-    let mut keys = keys;
     let Some(last) = keys.next_back() else { return Ok(()) };
     for key in keys {
-        table = step(table, key, true)?;
+        (table, _) = step(table, key, true)?;
     }
-    match table.entries.entry(last.text) {
-        Slot::Vacant(slot) => {
-            slot.insert(Entry { key: last.span, node });
-            Ok(())
-        }
-        Slot::Occupied(slot) => Err(Taken::new(slot.key(), last.span, slot.get().key, false)),
+    if let Some(first) = table.get(&last.text) {
+        return Err(Taken::new(&last, first.key, false));
     }
+    table.push(Entry { name: last.text, key: last.span, node });
+    Ok(())
 }
 
 /// Opens `[a.b]` and gives the way to it: the place of each part among its table's entries.
@@ -57,21 +52,23 @@ pub(super) fn open<'t>(
     keys: impl DoubleEndedIterator<Item = Key<'t>>,
     span: Span,
 ) -> Result<Vec<usize>, Taken> {
-    let (table, last, mut way) = walk(root, keys)?;
-    let Some(last) = last else { return Ok(way) };
-    let fresh = || Node { value: Value::Table(Box::default()), span };
-    let slot = table.entries.entry(last.text);
-    way.push(slot.index());
-    let name = slot.key().clone();
-    let entry = slot.or_insert_with(|| Entry { key: last.span, node: fresh() });
-    match &mut entry.node {
-        Node { value: Value::Table(table), span: at } if table.made == Made::Implicit => {
+    let Walked { table, last: Some(last), mut way } = walk(root, keys)? else { return Ok(Vec::new()) };
+    let position = table.position(&last.text);
+    match position.and_then(|position| table.at(position)) {
+        None => {
+            let node = Node { value: Value::Table(Box::new(Table::new(Made::Header))), span };
+            way.push(table.push(Entry { name: last.text, key: last.span, node }));
+        }
+        Some(Entry { node: Node { value: Value::Table(table), span: at }, .. })
+            if table.made == Made::Implicit =>
+        {
             table.made = Made::Header;
             *at = span;
-            Ok(way)
+            way.extend(position);
         }
-        _ => Err(Taken::new(&name, last.span, entry.key, false)),
+        Some(first) => return Err(Taken::new(&last, first.key, false)),
     }
+    Ok(way)
 }
 
 /// Opens `[[a.b]]`: a further table of the list.
@@ -80,65 +77,70 @@ pub(super) fn open_next<'t>(
     keys: impl DoubleEndedIterator<Item = Key<'t>>,
     span: Span,
 ) -> Result<Vec<usize>, Taken> {
-    let (table, last, mut way) = walk(root, keys)?;
-    let Some(last) = last else { return Ok(way) };
-    let list = || Node { value: Value::Tables(Vec::new()), span };
-    let slot = table.entries.entry(last.text);
-    way.push(slot.index());
-    let name = slot.key().clone();
-    let entry = slot.or_insert_with(|| Entry { key: last.span, node: list() });
-    match &mut entry.node.value {
-        Value::Tables(tables) => {
-            let value = Value::Table(Box::new(Table { made: Made::Header, ..Table::default() }));
-            tables.push(Node { value, span });
-            Ok(way)
+    let Walked { table, last: Some(last), mut way } = walk(root, keys)? else { return Ok(Vec::new()) };
+    let next = Node { value: Value::Table(Box::new(Table::new(Made::Header))), span };
+    let position = table.position(&last.text);
+    match position.and_then(|position| table.at(position)) {
+        None => {
+            let node = Node { value: Value::Tables(vec![next]), span };
+            way.push(table.push(Entry { name: last.text, key: last.span, node }));
         }
-        _ => Err(Taken::new(&name, last.span, entry.key, false)),
+        Some(Entry { node: Node { value: Value::Tables(tables), .. }, .. }) => {
+            tables.push(next);
+            way.extend(position);
+        }
+        Some(first) => return Err(Taken::new(&last, first.key, false)),
     }
+    Ok(way)
 }
 
 /// The table that [`open`] or [`open_next`] has shown the way to.
 pub(super) fn at<'a, 't>(root: &'a mut Table<'t>, way: &[usize]) -> Option<&'a mut Table<'t>> {
-    way.iter().try_fold(root, |table, index| {
-        let (_, entry) = table.entries.get_index_mut(*index)?;
-        inside(&mut entry.node.value)
-    })
+    way.iter().try_fold(root, |table, position| inside(&mut table.at(*position)?.node.value))
 }
 
-type Walked<'a, 't> = (&'a mut Table<'t>, Option<Key<'t>>, Vec<usize>);
+/// All but the last part of a header.
+struct Walked<'a, 't> {
+    table: &'a mut Table<'t>,
+    last: Option<Key<'t>>,
+    way: Vec<usize>,
+}
 
 fn walk<'a, 't>(
     root: &'a mut Table<'t>,
-    keys: impl DoubleEndedIterator<Item = Key<'t>>,
+    mut keys: impl DoubleEndedIterator<Item = Key<'t>>,
 ) -> Result<Walked<'a, 't>, Taken> {
-    let mut keys = keys;
     let last = keys.next_back();
     let (mut table, mut way) = (root, Vec::new());
     for key in keys {
-        way.push(table.entries.get_index_of(&key.text).unwrap_or(table.entries.len()));
-        table = step(table, key, false)?;
+        let (next, position) = step(table, key, false)?;
+        way.push(position);
+        table = next;
     }
-    Ok((table, last, way))
+    Ok(Walked { table, last, way })
 }
 
-/// The table under one part of a key or header, made where there is none.
-fn step<'a, 't>(table: &'a mut Table<'t>, key: Key<'t>, dotted: bool) -> Result<&'a mut Table<'t>, Taken> {
+/// The table under one part of a key or header, made where there is none, and its position.
+fn step<'a, 't>(
+    table: &'a mut Table<'t>,
+    key: Key<'t>,
+    dotted: bool,
+) -> Result<(&'a mut Table<'t>, usize), Taken> {
     let made = if dotted { Made::Dotted } else { Made::Implicit };
-    let fresh = || {
-        let value = Value::Table(Box::new(Table { made, ..Table::default() }));
-        Entry { key: key.span, node: Node { value, span: key.span } }
-    };
-    let name = key.text.clone();
-    let entry = table.entries.entry(key.text).or_insert_with(fresh);
-    let first = entry.key;
-    let closed = || Taken::new(&name, key.span, first, true);
-    let Some(table) = inside(&mut entry.node.value) else { return Err(closed()) };
+    let position = table.position(&key.text).unwrap_or_else(|| {
+        let node = Node { value: Value::Table(Box::new(Table::new(made))), span: key.span };
+        table.push(Entry { name: key.text.clone(), key: key.span, node })
+    });
+    let first = table.entries()[position].key;
+    let closed = || Taken::new(&key, first, true);
+    let entry = table.at(position).ok_or_else(closed)?;
+    let table = inside(&mut entry.node.value).ok_or_else(closed)?;
     match (table.made, dotted) {
         (Made::Inline, _) | (Made::Header, true) => return Err(closed()),
         (Made::Implicit, true) => table.made = Made::Dotted,
         _ => {}
     }
-    Ok(table)
+    Ok((table, position))
 }
 
 fn inside<'a, 't>(value: &'a mut Value<'t>) -> Option<&'a mut Table<'t>> {

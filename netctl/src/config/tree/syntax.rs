@@ -65,6 +65,12 @@ impl Syntax {
         self.structure.count() > 0 || self.passed_limits().next().is_some()
     }
 
+    /// Whether there is no mistake at all.
+    #[cfg(test)]
+    pub(super) fn is_clean(&self) -> bool {
+        !self.is_broken() && self.values.count() + self.taken.count() == 0
+    }
+
     pub(in crate::config) fn tell(&self, report: &mut Report) {
         let limits = self.passed_limits().map(|(span, message, help)| Finding::error(span, message, help));
         let errors = self.structure.list.iter().chain(&self.values.list).map(parse_error);
@@ -108,7 +114,13 @@ fn parse_error(error: &ParseError) -> Finding {
     } else {
         (description.to_owned(), next_step(description, error.expected().unwrap_or_default()))
     };
-    Finding::error(Span::new(span.start(), span.end()), message, help)
+    let finding = Finding::error(Span::new(span.start(), span.end()), message, help);
+    match error.context() {
+        Some(opened) if description.starts_with("unclosed") && opened.start() < span.start() => {
+            finding.relate(Span::new(opened.start(), opened.start() + 1), "opened here")
+        }
+        _ => finding,
+    }
 }
 
 fn next_step(description: &str, expected: &[Expected]) -> String {

@@ -1,0 +1,235 @@
+//! Whatever a [`Config`] says, its printed document says the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use netctl_common::verdict::Action;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use super::*;
+use crate::config::derive::{self, Named};
+use crate::config::model::{Mac, Policy, Vhost};
+use crate::config::parse_with_users;
+use crate::config::schema::tests::violations;
+
+/// Names of every shape; `kind` keeps those of ports, groups and sets apart.
+fn name(kind: char) -> impl Strategy<Value = String> {
+    "[A-Za-z0-9][A-Za-z0-9._-]{0,60}".prop_map(move |rest| format!("{kind}{rest}"))
+}
+
+fn names(kind: char, most: usize) -> impl Strategy<Value = Vec<String>> {
+    prop::collection::btree_set(name(kind), 1..=most).prop_map(|names| names.into_iter().collect())
+}
+
+fn prefix() -> impl Strategy<Value = IpNet> {
+    let v4 =
+        (any::<u32>(), 0u8..=32).prop_map(|(bits, len)| IpNet::new_assert(Ipv4Addr::from(bits).into(), len));
+    let v6 = (any::<u128>(), 0u8..=128)
+        .prop_map(|(bits, len)| IpNet::new_assert(Ipv6Addr::from(bits).into(), len));
+    prop_oneof![v4, v6].prop_map(|net| net.trunc())
+}
+
+fn port_range() -> impl Strategy<Value = PortRange> {
+    let range = |(a, b): (u16, u16)| PortRange { first: a.min(b), last: a.max(b) };
+    prop_oneof![
+        Just(PortRange::ALL),
+        any::<u16>().prop_map(|p| PortRange { first: p, last: p }),
+        any::<(u16, u16)>().prop_map(range)
+    ]
+}
+
+fn icmp() -> impl Strategy<Value = IcmpMatch> {
+    let code = any::<(u8, u8)>().prop_map(|(kind, code)| IcmpMatch::Code(kind, code));
+    prop_oneof![
+        Just(IcmpMatch::All),
+        any::<u8>().prop_map(IcmpMatch::Type),
+        (0u8..5, 0u8..6).prop_map(|(k, c)| IcmpMatch::Code(k, c)),
+        code
+    ]
+}
+
+/// Services that have ports.
+fn with_ports() -> impl Strategy<Value = Service> {
+    (port_range(), select(vec![Service::Tcp as fn(_) -> _, Service::Udp, Service::Sctp]))
+        .prop_map(|(range, of)| of(range))
+}
+
+fn service() -> impl Strategy<Value = Service> {
+    let refused = [0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8, 0x9100];
+    let ether = (0x600..=u16::MAX).prop_filter("judged otherwise", move |number| !refused.contains(number));
+    prop_oneof![
+        Just(Service::Any),
+        with_ports(),
+        icmp().prop_map(Service::Icmp),
+        icmp().prop_map(Service::Icmp6),
+        any::<u8>().prop_map(Service::Protocol),
+        ether.prop_map(Service::Ethertype),
+    ]
+}
+
+/// What the rules can name.
+#[derive(Clone, Debug)]
+struct Known {
+    ports: Vec<String>,
+    groups: Vec<String>,
+    sets: Vec<String>,
+}
+
+fn selector(known: &Known) -> impl Strategy<Value = Selector> + use<> {
+    let known = known.clone();
+    prop_oneof![
+        select(vec![Selector::Any, Selector::Host, Selector::World]),
+        select(known.ports).prop_map(Selector::Port),
+        select(known.groups).prop_map(Selector::Group),
+        select(known.sets).prop_map(Selector::Set),
+        prefix()
+            .prop_filter("nobody sends from it", |net| !net.addr().is_multicast()
+                && net.addr() != IpAddr::V4(Ipv4Addr::BROADCAST))
+            .prop_map(Selector::Prefix),
+    ]
+}
+
+fn rule(known: &Known) -> impl Strategy<Value = Rule> + use<> {
+    let services = prop_oneof![
+        (prop::collection::vec(service(), 1..4), Just(Vec::new())),
+        (
+            prop::collection::vec(with_ports(), 1..4),
+            prop::collection::vec(port_range().prop_map(|r| r.first..=r.last), 1..3)
+        ),
+    ];
+    let to = prop_oneof![4 => selector(known), 1 => select(vec![Selector::Multicast, Selector::Broadcast])];
+    (
+        select(vec![Action::Allow, Action::Deny, Action::Reject]),
+        prop::collection::vec(selector(known), 1..4),
+        prop::collection::vec(to, 1..4),
+        services,
+        prop::option::of("[ -~é]{1,40}"),
+        any::<bool>(),
+    )
+        .prop_map(|(action, from, to, (services, source_ports), name, log)| Rule {
+            action,
+            from,
+            to,
+            services,
+            source_ports,
+            name,
+            log,
+            line: 0,
+        })
+}
+
+/// A port; its number keeps its addresses apart from those of others.
+fn port(number: usize, name: String, network: String, groups: Vec<String>) -> impl Strategy<Value = Port> {
+    let n = number as u8;
+    let v4 = subsequence((1..5).map(|low| IpAddr::from([10, 1, n, low])).collect::<Vec<_>>(), 0..4);
+    let v6 = subsequence(
+        (1..5).map(|low| IpAddr::from([0xfd00, 0, 0, 0, 0, 0, u16::from(n), low])).collect::<Vec<_>>(),
+        0..4,
+    );
+    let listed = (v4, v6).prop_map(|(v4, v6)| Addresses::Listed(v4.into_iter().chain(v6).collect()));
+    let derived = (derive::mac(Named::Port, &name), derive::interface(Named::Port, &name));
+    (
+        prop_oneof![Just(derived.0), Just(Mac([0x52, 0x54, 0, 0, 1, n]))],
+        prop_oneof![1 => Just(Addresses::Any), 4 => listed],
+        subsequence(groups.clone(), 0..=groups.len().min(2)),
+        prop_oneof![Just(derived.1), Just(format!("tap-{n}"))],
+        (1u16..=16, prop::option::of(0..u32::MAX), prop::option::of(1280u32..=65521)),
+        select(vec![Vhost::Auto, Vhost::On, Vhost::Off]),
+    )
+        .prop_map(move |(mac, addresses, groups, interface, (queues, owner, mtu), vhost)| Port {
+            network: network.clone(),
+            mac,
+            addresses,
+            groups: groups.into_iter().collect(),
+            interface,
+            queues,
+            owner,
+            mtu,
+            vhost,
+            line: 0,
+        })
+}
+
+fn network(number: usize, name: String) -> impl Strategy<Value = Network> {
+    let n = number as u8;
+    let addresses: Vec<IpNet> =
+        [format!("10.2.{n}.1/24"), format!("fd01:0:0:{n}::1/64"), format!("10.3.{n}.0/31")]
+            .map(|net| net.parse().unwrap())
+            .into();
+    (
+        subsequence(addresses, 0..4),
+        subsequence(vec![format!("eth{n}"), format!("eth{n}.100")], 0..3),
+        prop::option::of(1280u32..=65521),
+        prop_oneof![Just("default".to_owned()), name_of_zone()],
+        prop_oneof![Just(derive::interface(Named::Network, &name)), Just(format!("br{n}"))],
+    )
+        .prop_map(move |(addresses, uplinks, mtu, zone, interface)| Network {
+            kind: NetworkKind::Bridge,
+            zone,
+            interface,
+            uplinks,
+            addresses,
+            mtu,
+            mac: derive::mac(Named::Network, &name),
+            line: 0,
+        })
+}
+
+fn name_of_zone() -> impl Strategy<Value = String> {
+    select(vec!["tenant-a".to_owned(), "0".to_owned(), "a.b".to_owned()])
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let names = (names('n', 3), names('p', 6), names('g', 5), names('s', 3));
+    names.prop_flat_map(|(networks, ports, groups, sets)| {
+        let known = Known { ports: ports.clone(), groups: groups.clone(), sets: sets.clone() };
+        let all_networks: Vec<_> =
+            networks.iter().cloned().enumerate().map(|(n, name)| network(n, name)).collect();
+        let one = |(n, name): (usize, &String)| {
+            port(n, name.clone(), networks[n % networks.len()].clone(), groups.clone())
+        };
+        let all_ports: Vec<_> = ports.iter().enumerate().map(one).collect();
+        let all_sets: Vec<_> = sets.iter().map(|_| prop::collection::vec(prefix(), 0..4)).collect();
+        let rules = prop::collection::vec(rule(&known), 0..6);
+        let default = select(vec![Action::Allow, Action::Deny, Action::Reject]);
+        let parts = (all_networks, all_ports, all_sets, rules, default);
+        parts.prop_map(move |(all_networks, all_ports, all_sets, rules, default)| {
+            let mut members: BTreeMap<String, BTreeSet<String>> =
+                known.groups.iter().map(|group| (group.clone(), BTreeSet::new())).collect();
+            for (name, port) in known.ports.iter().zip(&all_ports) {
+                for group in &port.groups {
+                    members.entry(group.clone()).or_default().insert(name.clone());
+                }
+            }
+            Config {
+                networks: networks.iter().cloned().zip(all_networks).collect(),
+                ports: known.ports.iter().cloned().zip(all_ports).collect(),
+                sets: known.sets.iter().cloned().zip(all_sets).collect(),
+                groups: members,
+                policy: Policy { default, rules },
+            }
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_printed_document_means_what_was_printed(config in config()) {
+        let text = print(&config);
+        let parsed = match parse_with_users("printed.toml", &text, &|_| None) {
+            Ok(parsed) => parsed,
+            Err(refused) => {
+                let mut out = Vec::new();
+                refused.render(&mut out, false).unwrap();
+                return Err(TestCaseError::fail(format!("{text}\n{}", String::from_utf8_lossy(&out))));
+            }
+        };
+        prop_assert_eq!(violations(&text), Vec::<String>::new(), "{}", text);
+        prop_assert_eq!(print(&parsed.config), text.clone());
+        prop_assert_eq!(parsed.config.without_lines(), config, "{}", text);
+    }
+}
