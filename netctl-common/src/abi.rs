@@ -1,10 +1,11 @@
 //! Every value that is stored in a BPF map or sent through the ring buffer.
 //!
 //! Plain, sized, without implicit padding. Numbers are in host byte order unless a field says otherwise;
-//! addresses are 16 bytes in network byte order, IPv4 as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
+//! addresses are in network byte order, see [`crate::address`].
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::address::{Address, LinkAddress};
 use crate::verdict::REASONS;
 
 /// Part of the pin path; bump on any change of a layout, a map's type, or a number's meaning.
@@ -79,7 +80,7 @@ pub struct PortEntry {
     pub network: u16,
     /// Bits of [`port_flags`].
     pub flags: u16,
-    pub mac: [u8; 6],
+    pub mac: LinkAddress,
     pub reserved: [u8; 2],
     /// The port itself, where its address says nothing: DHCP's 0.0.0.0, frames without IP.
     pub classes: Classes,
@@ -104,7 +105,7 @@ pub mod port_flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 pub struct StationKey {
     pub network: u16,
-    pub mac: [u8; 6],
+    pub mac: LinkAddress,
 }
 
 /// Who has a MAC address: a local port, or the host itself (`port` = [`NO_PORT`], `ifindex` = 0).
@@ -122,7 +123,7 @@ pub struct StationEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 pub struct AddressKey {
     pub zone: u32,
-    pub address: [u8; 16],
+    pub address: Address,
 }
 
 /// Data of the key of `prefixes` (longest prefix match); the kernel wants a big-endian zone in front.
@@ -131,7 +132,7 @@ pub struct AddressKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 pub struct PrefixKey {
     pub zone_be: [u8; 4],
-    pub address: [u8; 16],
+    pub address: Address,
 }
 
 /// Value of `addresses` and `prefixes`.
@@ -211,8 +212,8 @@ pub const PORT_COUNTERS: u32 = 2 * REASONS as u32;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 pub struct FlowKey {
-    pub local: [u8; 16],
-    pub remote: [u8; 16],
+    pub local: Address,
+    pub remote: Address,
     /// Ports of TCP, UDP, SCTP; for ICMP see [`crate::flow`]; else 0.
     pub local_port: u16,
     pub remote_port: u16,
@@ -237,7 +238,7 @@ pub struct FlowEntry {
     pub created: u32,
     /// Where frames from the guest to `next_mac` go, in that generation; see [`StationEntry::ifindex`].
     pub next_hop: u32,
-    pub next_mac: [u8; 6],
+    pub next_mac: LinkAddress,
     /// Bits of [`crate::flow::seen`].
     pub seen: u8,
     /// [`crate::verdict::Direction`] of the first frame.
@@ -274,10 +275,10 @@ pub struct Event {
     pub length: u32,
     pub source_port: u16,
     pub destination_port: u16,
-    pub source: [u8; 16],
-    pub destination: [u8; 16],
-    pub source_mac: [u8; 6],
-    pub destination_mac: [u8; 6],
+    pub source: Address,
+    pub destination: Address,
+    pub source_mac: LinkAddress,
+    pub destination_mac: LinkAddress,
     pub ethertype: u16,
     pub protocol: u8,
     /// [`crate::verdict::Direction`].

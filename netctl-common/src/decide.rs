@@ -5,6 +5,7 @@
 
 use core::ops::DerefMut;
 
+use crate::address::{Address, LinkAddress};
 use crate::abi::{
     AddressEntry, AddressKey, ChainEntry, Classes, FlowEntry, FlowKey, NO_PORT, NO_RULE, PairKey, PortEntry,
     PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, port_flags, rule_flags,
@@ -202,11 +203,11 @@ impl<T: Tables> Judge<'_, T> {
     }
 
     #[inline(always)]
-    fn station_classes(&self, mac: &[u8; 6]) -> Classes {
-        if *mac == [0xff; 6] {
+    fn station_classes(&self, mac: &LinkAddress) -> Classes {
+        if *mac == LinkAddress::BROADCAST {
             return self.root.broadcast;
         }
-        if mac[0] & 1 != 0 {
+        if mac.is_group() {
             return self.root.multicast;
         }
         let key = StationKey { network: self.port.network, mac: *mac };
@@ -235,7 +236,7 @@ impl<T: Tables> Judge<'_, T> {
                     entry.action = facts.verdict.action as u8;
                     entry.rule = facts.verdict.rule;
                     entry.generation = self.root.generation;
-                    (entry.next_hop, entry.next_mac) = (0, [0; 6]);
+                    (entry.next_hop, entry.next_mac) = (0, LinkAddress::NONE);
                 }
                 if self.from_guest() {
                     facts.redirect = self.next_hop_of_flow(&mut entry, &facts.packet);
@@ -324,12 +325,12 @@ impl<T: Tables> Judge<'_, T> {
         }
         let source = if self.from_guest() {
             self.local_classes(&packet.tuple.source)?.source
-        } else if guard::is_unspecified(&packet.tuple.source) {
+        } else if packet.tuple.source.is_unspecified() {
             self.station_classes(&packet.source_mac).source
         } else {
             self.remote(&packet.tuple.source)?.classes.source
         };
-        let destination = if guard::is_group(&packet.tuple.destination) {
+        let destination = if packet.tuple.destination.is_group() {
             self.remote(&packet.tuple.destination)?.classes.destination
         } else {
             self.directed_broadcast(packet)?
@@ -442,7 +443,7 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The guest's own end: the port itself where the address is not listed (`addresses = "any"`, DHCP).
     #[inline(always)]
-    fn local_classes(&self, address: &[u8; 16]) -> Decided<Classes> {
+    fn local_classes(&self, address: &Address) -> Decided<Classes> {
         let key = AddressKey { zone: self.port.zone, address: *address };
         let entry = self.tables.address(self.root.slot, &key)?;
         Ok(match entry {
@@ -453,7 +454,7 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The other end: who has the address, or the longest prefix that a rule knows it by.
     #[inline(always)]
-    fn remote(&self, address: &[u8; 16]) -> Decided<AddressEntry> {
+    fn remote(&self, address: &Address) -> Decided<AddressEntry> {
         let zone = self.port.zone;
         if let Some(entry) = self.tables.address(self.root.slot, &AddressKey { zone, address: *address })? {
             return Ok(*entry);
@@ -502,7 +503,7 @@ const fn is_icmp_error(packet: &Packet) -> bool {
 /// To more than one receiver, on the link or by address.
 #[inline(always)]
 fn is_to_group(packet: &Packet) -> bool {
-    packet.is_group_frame() || guard::is_group(&packet.tuple.destination)
+    packet.is_group_frame() || packet.tuple.destination.is_group()
 }
 
 /// A flow's verdict: allowed as a flow, or denied although it was allowed once.

@@ -4,6 +4,7 @@
 //! seen, without sequence numbers. An entry whose time has run out is as good as none.
 
 use crate::abi::{Counter, FlowEntry, FlowKey};
+use crate::address::{Address, LinkAddress};
 use crate::frame::{Packet, Tuple, is_echo, number, tcp};
 use crate::verdict::{Action, Direction};
 
@@ -83,8 +84,8 @@ pub const fn state_name(protocol: u8, flags: u8) -> &'static str {
 impl FlowKey {
     /// No flow's.
     pub const NONE: Self = Self {
-        local: [0; 16],
-        remote: [0; 16],
+        local: Address::UNSPECIFIED,
+        remote: Address::UNSPECIFIED,
         local_port: 0,
         remote_port: 0,
         protocol: 0,
@@ -181,7 +182,7 @@ impl FlowEntry {
             last_seen: now,
             created: now,
             next_hop: 0,
-            next_mac: [0; 6],
+            next_mac: LinkAddress::NONE,
             seen: 0,
             opener: direction as u8,
             action: Action::Allow as u8,

@@ -5,7 +5,9 @@
 
 use crate::abi::{AddressKey, PortEntry, Root, port_flags};
 use crate::decide::Tables;
-use crate::frame::{Arp, Frame, Layer, Packet, is_mapped, number};
+use crate::address::{Address, LinkAddress};
+use crate::frame::header::TypeLength;
+use crate::frame::{Arp, Frame, Layer, Packet, number};
 use crate::verdict::{Direction, Reason};
 
 /// Neighbor discovery message types (RFC 4861).
@@ -52,7 +54,7 @@ pub fn is_own<T: Tables>(
     tables: &T,
     root: &Root,
     port: &PortEntry,
-    address: &[u8; 16],
+    address: &Address,
 ) -> Result<bool, Reason> {
     let entry = tables.address(root.slot, &AddressKey { zone: port.zone, address: *address })?;
     Ok(match entry {
@@ -65,7 +67,7 @@ pub fn is_own<T: Tables>(
 #[inline(always)]
 pub fn martian(packet: &Packet) -> Result<(), Reason> {
     let (source, destination) = (&packet.tuple.source, &packet.tuple.destination);
-    if is_group(source) || is_loopback(source) || is_loopback(destination) || is_unspecified(destination) {
+    if source.is_group() || source.is_loopback() || destination.is_loopback() || destination.is_unspecified() {
         return Err(Reason::MartianAddress);
     }
     Ok(())
@@ -88,7 +90,7 @@ pub fn source<T: Tables>(tables: &T, root: &Root, port: &PortEntry, packet: &Pac
 #[inline(always)]
 fn asks_for_address(packet: &Packet) -> bool {
     matches!(packet.layer, Layer::Ipv4)
-        && is_unspecified(&packet.tuple.source)
+        && packet.tuple.source.is_unspecified()
         && packet.tuple.protocol == number::UDP
         && packet.tuple.source_port == 68
         && packet.tuple.destination_port == 67
@@ -100,7 +102,7 @@ pub fn arp<T: Tables>(tables: &T, root: &Root, port: &PortEntry, arp: &Arp) -> R
     if arp.sender_mac != port.mac {
         return Err(Reason::SpoofedArp);
     }
-    if is_unspecified(&arp.sender) || is_own(tables, root, port, &arp.sender)? {
+    if arp.sender.is_unspecified() || is_own(tables, root, port, &arp.sender)? {
         return Ok(());
     }
     Err(Reason::SpoofedArp)
@@ -132,7 +134,7 @@ const fn is_solicitation_to_redirect(icmp_type: u8) -> bool {
 #[inline(always)]
 fn is_listener_report(packet: &Packet) -> bool {
     matches!(packet.icmp_type(), mld::REPORT | mld::DONE | mld::REPORT_V2)
-        && is_multicast(&packet.tuple.destination)
+        && packet.tuple.destination.is_multicast()
 }
 
 /// Neighbor discovery (RFC 4861): from the guest only about itself, with the hop limit that proves that no router
@@ -145,7 +147,7 @@ pub fn neighbor<T: Tables, F: Frame + ?Sized>(
     packet: &Packet,
     frame: &F,
 ) -> Result<(), Reason> {
-    let no_source = is_unspecified(&packet.tuple.source);
+    let no_source = packet.tuple.source.is_unspecified();
     let own_source = no_source || is_own(tables, root, port, &packet.tuple.source)?;
     if !own_source {
         return Err(Reason::SpoofedIpv6);
@@ -156,7 +158,7 @@ pub fn neighbor<T: Tables, F: Frame + ?Sized>(
     let options_at = match packet.icmp_type() {
         nd::ROUTER_SOLICITATION => packet.transport + 8,
         nd::NEIGHBOR_SOLICITATION | nd::NEIGHBOR_ADVERTISEMENT => {
-            let target = frame.read::<16>(packet.transport + 8).ok_or(Reason::Truncated)?;
+            let target: Address = frame.read(packet.transport + 8).ok_or(Reason::Truncated)?;
             // A solicitation may ask for anyone; without a source it claims its target (RFC 4862, 5.4).
             let claims = no_source || packet.icmp_type() == nd::NEIGHBOR_ADVERTISEMENT;
             if claims && !is_own(tables, root, port, &target)? {
@@ -189,12 +191,12 @@ fn link_layer_options<F: Frame + ?Sized>(
         if at >= end {
             return if at == end { Ok(()) } else { Err(Reason::Truncated) };
         }
-        let [kind, units] = frame.read::<2>(at).ok_or(Reason::Truncated)?;
+        let TypeLength { kind, units } = frame.read(at).ok_or(Reason::Truncated)?;
         if units == 0 {
             return Err(Reason::BadHeader);
         }
         if matches!(kind, nd::SOURCE_LINK_LAYER | nd::TARGET_LINK_LAYER) {
-            let mac = frame.read::<6>(at + 2).ok_or(Reason::Truncated)?;
+            let mac: LinkAddress = frame.read(at + 2).ok_or(Reason::Truncated)?;
             if units != 1 || mac != port.mac {
                 return Err(Reason::SpoofedNeighbor);
             }
@@ -202,28 +204,4 @@ fn link_layer_options<F: Frame + ?Sized>(
         at += u32::from(units) * 8;
     }
     if at == end { Ok(()) } else { Err(Reason::BadHeader) }
-}
-
-#[inline(always)]
-pub fn is_unspecified(address: &[u8; 16]) -> bool {
-    let [.., a, b, c, d] = *address;
-    *address == [0; 16] || (is_mapped(address) && [a, b, c, d] == [0; 4])
-}
-
-#[inline(always)]
-pub fn is_multicast(address: &[u8; 16]) -> bool {
-    address[0] == 0xff || (is_mapped(address) && address[12] & 0xf0 == 0xe0)
-}
-
-/// Multicast, or 255.255.255.255.
-#[inline(always)]
-pub fn is_group(address: &[u8; 16]) -> bool {
-    let [.., a, b, c, d] = *address;
-    is_multicast(address) || (is_mapped(address) && [a, b, c, d] == [0xff; 4])
-}
-
-#[inline(always)]
-fn is_loopback(address: &[u8; 16]) -> bool {
-    const LOOPBACK: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    *address == LOOPBACK || (is_mapped(address) && address[12] == 127)
 }

@@ -1,7 +1,10 @@
 //! [`Frame`] for a socket buffer. The only place that reads packets and context fields.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::helpers::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
+use bytemuck::Pod;
 use netctl_common::frame::Frame;
 
 /// A frame at a TC hook.
@@ -31,12 +34,18 @@ impl Frame for Skb<'_> {
 
     /// Not by direct packet access: a guest chooses how many bytes of a frame are linear.
     #[inline(always)]
-    fn read<const N: usize>(&self, at: u32) -> Option<[u8; N]> {
-        let mut bytes = [0u8; N];
-        // SAFETY: `bytes` has room for the `N` bytes; the helper checks the packet's bounds.
-        let result =
-            unsafe { bpf_skb_load_bytes(self.ctx.skb.skb.cast(), at, bytes.as_mut_ptr().cast(), N as u32) };
-        if result == 0 { Some(bytes) } else { None }
+    fn read<T: Pod>(&self, at: u32) -> Option<T> {
+        let mut header = MaybeUninit::<T>::uninit();
+        // SAFETY: `header` has room for the bytes; the helper checks the packet's bounds and writes all or fails.
+        unsafe {
+            let result = bpf_skb_load_bytes(
+                self.ctx.skb.skb.cast(),
+                at,
+                header.as_mut_ptr().cast(),
+                size_of::<T>() as u32,
+            );
+            if result == 0 { Some(header.assume_init()) } else { None }
+        }
     }
 
     #[inline(always)]

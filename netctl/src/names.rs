@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
+use netctl_common::address::{Address, LinkAddress};
 use netctl_common::abi::{NO_PORT, NO_RULE};
 use netctl_common::frame::number;
 use serde::Serialize;
@@ -11,13 +12,13 @@ use crate::config::Config;
 use crate::kernel::running::RunningPort;
 
 /// An address of a map or an event; IPv4 where it stands for IPv4.
-pub fn address(bytes: [u8; 16]) -> IpAddr {
-    Ipv6Addr::from(bytes).to_canonical()
+pub fn address(address: Address) -> IpAddr {
+    Ipv6Addr::from(address.bytes()).to_canonical()
 }
 
 /// A MAC address.
-pub fn mac(bytes: [u8; 6]) -> String {
-    crate::config::Mac(bytes).to_string()
+pub fn mac(mac: LinkAddress) -> String {
+    crate::config::Mac(mac.bytes()).to_string()
 }
 
 /// A service as in a rule: `tcp/443`, `icmp/8/0`, `ip/47`.

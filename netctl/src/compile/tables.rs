@@ -81,7 +81,7 @@ impl Resolved<'_> {
         let in_zone = |zone: &u32| {
             let zone_be = zone.to_be_bytes();
             self.addresses.prefixes.iter().map(move |(prefix, classes)| {
-                let key = (prefix.len_with_zone(), PrefixKey { zone_be, address: prefix.address() });
+                let key = (prefix.len_with_zone(), PrefixKey { zone_be, address: prefix.address().into() });
                 (key, AddressEntry { port: NO_PORT, classes: *classes })
             })
         };

@@ -126,7 +126,7 @@ impl Tables for HostTables<'_> {
 /// The first `bits` of a key, the rest zero.
 fn cut(key: &PrefixKey, bits: u32) -> PrefixKey {
     let mut cut = *key;
-    for (index, byte) in cut.zone_be.iter_mut().chain(&mut cut.address).enumerate() {
+    for (index, byte) in bytemuck::bytes_of_mut(&mut cut).iter_mut().enumerate() {
         let kept = bits.saturating_sub(8 * index as u32).min(8);
         *byte &= !(0xff_u16 >> kept) as u8;
     }

@@ -250,7 +250,7 @@ fn prefix(key: &TrieKey) -> String {
     let bits = key.prefix_len.saturating_sub(8 * size_of_val(&key.data.zone_be) as u32).min(128) as u8;
     let net = match names::address(key.data.address) {
         std::net::IpAddr::V4(address) if bits >= 96 => Ipv4Net::new(address, bits - 96).map(IpNet::V4),
-        _ => Ipv6Net::new(key.data.address.into(), bits).map(IpNet::V6),
+        _ => Ipv6Net::new(key.data.address.bytes().into(), bits).map(IpNet::V6),
     };
     net.map_or_else(|_| format!("zone {zone} ?"), |net| format!("zone {zone} {net}"))
 }

@@ -222,7 +222,7 @@ pub fn port_entries<'a>(
             zone: port.zone,
             network: port.network,
             flags: port.flags,
-            mac: port.mac.0,
+            mac: port.mac.0.into(),
             reserved: [0; 2],
             classes: port.classes,
             root,
@@ -240,11 +240,11 @@ pub fn station_entries<'a>(
     let ports = publication.compiled.ports.iter().map(move |port| {
         let ifindex = interfaces.get(&port.name).copied().unwrap_or(0);
         let entry = StationEntry { ifindex, port: port.id, classes: port.classes };
-        (StationKey { network: port.network, mac: port.mac.0 }, entry)
+        (StationKey { network: port.network, mac: port.mac.0.into() }, entry)
     });
     let hosts = publication.compiled.host_stations.iter().map(|host| {
         let entry = StationEntry { ifindex: 0, port: NO_PORT, classes: host.classes };
-        (StationKey { network: host.network, mac: host.mac.0 }, entry)
+        (StationKey { network: host.network, mac: host.mac.0.into() }, entry)
     });
     ports.chain(hosts)
 }

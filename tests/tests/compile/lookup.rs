@@ -60,13 +60,13 @@ impl<'c> Lookup<'c> {
             IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
             IpAddr::V6(ip) => ip.octets(),
         };
-        if let Some(entry) = self.compiled.addresses.get(&AddressKey { zone, address }) {
+        if let Some(entry) = self.compiled.addresses.get(&AddressKey { zone, address: address.into() }) {
             return entry.classes;
         }
         let bits = u128::from_be_bytes(address);
         let entry = self.lengths.iter().find_map(|length| {
             let mask = u128::MAX.checked_shl(128 - (length - 32)).unwrap_or(0);
-            let key = PrefixKey { zone_be: zone.to_be_bytes(), address: (bits & mask).to_be_bytes() };
+            let key = PrefixKey { zone_be: zone.to_be_bytes(), address: (bits & mask).to_be_bytes().into() };
             self.compiled.prefixes.get(&(*length, key))
         });
         entry.expect("a default route").classes

@@ -16,7 +16,7 @@ fn key(zone: u32, ip: &str) -> AddressKey {
         std::net::IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
         std::net::IpAddr::V6(ip) => ip.octets(),
     };
-    AddressKey { zone, address }
+    AddressKey { zone, address: address.into() }
 }
 
 #[test]

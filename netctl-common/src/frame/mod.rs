@@ -3,16 +3,22 @@
 //! Whatever is not understood has a [`Reason`]: nothing is skipped. Offsets are computed from the headers
 //! (IPv4 options and IPv6 extension headers move the transport header), never assumed.
 
+pub(crate) mod header;
+
+use bytemuck::Pod;
+
+use crate::address::{Address, LinkAddress};
 use crate::verdict::Reason;
+use header::{Ethernet, Icmp, Ipv4, Ipv6, Sctp, Tcp, TypeLength, Udp};
 
 /// A frame as a host of the decision sees it.
 pub trait Frame {
     /// Bytes of the whole frame, from the destination MAC address on.
     fn len(&self) -> u32;
 
-    /// `N` bytes at an offset, wherever they lie (a guest decides how much of a frame is linear);
-    /// `None` beyond the end.
-    fn read<const N: usize>(&self, at: u32) -> Option<[u8; N]>;
+    /// A header at an offset, wherever it lies (a guest decides how much of a frame is linear); `None` where the frame
+    /// ends before it does.
+    fn read<T: Pod>(&self, at: u32) -> Option<T>;
 
     /// Whether a VLAN tag was taken out of the frame and is kept beside it.
     fn has_vlan_metadata(&self) -> bool;
@@ -27,9 +33,9 @@ impl Frame for [u8] {
         u32::try_from(<[u8]>::len(self)).unwrap_or(u32::MAX)
     }
 
-    fn read<const N: usize>(&self, at: u32) -> Option<[u8; N]> {
+    fn read<T: Pod>(&self, at: u32) -> Option<T> {
         let at = at as usize;
-        self.get(at..at.checked_add(N)?)?.try_into().ok()
+        Some(bytemuck::pod_read_unaligned(self.get(at..at.checked_add(size_of::<T>())?)?))
     }
 
     fn has_vlan_metadata(&self) -> bool {
@@ -76,18 +82,15 @@ pub mod tcp {
 /// IPv6 extension headers that are walked; a chain that is longer is denied.
 pub const MAX_EXTENSION_HEADERS: u32 = 6;
 
-const ETHERNET_LEN: u32 = 14;
-const IPV4_MIN_LEN: u32 = 20;
-const IPV6_LEN: u32 = 40;
-const ARP_LEN: u32 = 28;
+const ETHERNET_LEN: u32 = size_of::<Ethernet>() as u32;
+const IPV4_MIN_LEN: u32 = size_of::<Ipv4>() as u32;
+const IPV6_LEN: u32 = size_of::<Ipv6>() as u32;
 const TCP_MIN_LEN: u32 = 20;
 const UDP_LEN: u32 = 8;
 const ICMP_LEN: u32 = 8;
 const SCTP_LEN: u32 = 12;
 /// Router alert (RFC 2113), the one IPv4 option that hosts send by themselves (IGMP).
 const ROUTER_ALERT: [u8; 4] = [0x94, 0x04, 0x00, 0x00];
-/// The high bytes of `::ffff:0:0/96`.
-const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /// What a frame carries.
 #[repr(u8)]
@@ -104,9 +107,8 @@ pub enum Layer {
 /// Who talks to whom by which service: what rules and flows look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tuple {
-    /// 16-byte form, see [`crate::abi`].
-    pub source: [u8; 16],
-    pub destination: [u8; 16],
+    pub source: Address,
+    pub destination: Address,
     pub protocol: u8,
     /// TCP, UDP, SCTP; the identifier of an ICMP echo; else 0.
     pub source_port: u16,
@@ -119,8 +121,8 @@ pub struct Tuple {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packet {
     pub length: u32,
-    pub destination_mac: [u8; 6],
-    pub source_mac: [u8; 6],
+    pub destination_mac: LinkAddress,
+    pub source_mac: LinkAddress,
     pub ethertype: u16,
     pub layer: Layer,
     pub tcp_flags: u8,
@@ -136,9 +138,9 @@ pub struct Packet {
 /// ARP for IPv4 over Ethernet (RFC 826).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arp {
-    pub sender_mac: [u8; 6],
-    pub sender: [u8; 16],
-    pub target: [u8; 16],
+    pub sender_mac: LinkAddress,
+    pub sender: Address,
+    pub target: Address,
 }
 
 impl Packet {
@@ -147,11 +149,10 @@ impl Packet {
     #[inline(never)]
     pub fn parse<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(), Reason> {
         self.length = frame.len();
-        let header = frame.read::<14>(0).ok_or(Reason::Truncated)?;
-        let [a, b, c, d, e, f, g, h, i, j, k, l, type_high, type_low] = header;
-        self.destination_mac = [a, b, c, d, e, f];
-        self.source_mac = [g, h, i, j, k, l];
-        self.ethertype = u16::from_be_bytes([type_high, type_low]);
+        let header: Ethernet = frame.read(0).ok_or(Reason::Truncated)?;
+        self.destination_mac = header.destination;
+        self.source_mac = header.source;
+        self.ethertype = u16::from_be(header.ethertype);
         if frame.has_vlan_metadata() {
             return Err(Reason::VlanTag);
         }
@@ -172,15 +173,15 @@ impl Packet {
 
     #[inline(always)]
     fn parse_ipv4<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(), Reason> {
-        let header = frame.read::<20>(ETHERNET_LEN).ok_or(Reason::Truncated)?;
+        let header: Ipv4 = frame.read(ETHERNET_LEN).ok_or(Reason::Truncated)?;
         self.layer = Layer::Ipv4;
-        self.tuple.source = mapped([header[12], header[13], header[14], header[15]]);
-        self.tuple.destination = mapped([header[16], header[17], header[18], header[19]]);
-        self.tuple.protocol = header[9];
-        self.hop_limit = header[8];
-        let header_len = u32::from(header[0] & 0x0f) * 4;
-        let total_len = u32::from(u16::from_be_bytes([header[2], header[3]]));
-        if header[0] >> 4 != 4 || header_len < IPV4_MIN_LEN || total_len < header_len {
+        self.tuple.source = Address::v4(header.source);
+        self.tuple.destination = Address::v4(header.destination);
+        self.tuple.protocol = header.protocol;
+        self.hop_limit = header.ttl;
+        let header_len = u32::from(header.version_ihl & 0x0f) * 4;
+        let total_len = u32::from(u16::from_be(header.total_len));
+        if header.version_ihl >> 4 != 4 || header_len < IPV4_MIN_LEN || total_len < header_len {
             return Err(Reason::BadHeader);
         }
         self.end = ETHERNET_LEN + total_len;
@@ -188,11 +189,11 @@ impl Packet {
             return Err(Reason::Truncated);
         }
         // More-fragments, or an offset (RFC 791): neither end of a fragmented packet shows its ports in full.
-        if u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
+        if u16::from_be(header.fragment) & 0x3fff != 0 {
             return Err(Reason::Fragment);
         }
         if header_len > IPV4_MIN_LEN {
-            let option = frame.read::<4>(ETHERNET_LEN + IPV4_MIN_LEN).ok_or(Reason::Truncated)?;
+            let option: [u8; 4] = frame.read(ETHERNET_LEN + IPV4_MIN_LEN).ok_or(Reason::Truncated)?;
             if header_len != IPV4_MIN_LEN + 4 || option != ROUTER_ALERT {
                 return Err(Reason::Ipv4Options);
             }
@@ -205,25 +206,25 @@ impl Packet {
 
     #[inline(always)]
     fn parse_ipv6<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(), Reason> {
-        let header = frame.read::<40>(ETHERNET_LEN).ok_or(Reason::Truncated)?;
+        let header: Ipv6 = frame.read(ETHERNET_LEN).ok_or(Reason::Truncated)?;
         self.layer = Layer::Ipv6;
-        self.tuple.source = sixteen(&header, 8);
-        self.tuple.destination = sixteen(&header, 24);
-        self.hop_limit = header[7];
-        if header[0] >> 4 != 6 {
+        self.tuple.source = Address(header.source);
+        self.tuple.destination = Address(header.destination);
+        self.hop_limit = header.hop_limit;
+        if header.version >> 4 != 6 {
             return Err(Reason::BadHeader);
         }
         // An IPv6 header with such an address would be taken for the IPv4 address itself.
-        if is_mapped(&self.tuple.source) || is_mapped(&self.tuple.destination) {
+        if self.tuple.source.is_v4() || self.tuple.destination.is_v4() {
             return Err(Reason::MartianAddress);
         }
-        self.end = ETHERNET_LEN + IPV6_LEN + u32::from(u16::from_be_bytes([header[4], header[5]]));
+        self.end = ETHERNET_LEN + IPV6_LEN + u32::from(u16::from_be(header.payload_len));
         if self.end > self.length {
             return Err(Reason::Truncated);
         }
         self.transport = ETHERNET_LEN + IPV6_LEN;
-        self.tuple.protocol = header[6];
-        if is_extension(header[6]) {
+        self.tuple.protocol = header.next;
+        if is_extension(header.next) {
             self.walk_extensions(frame)?;
         }
         self.parse_transport(frame)
@@ -241,12 +242,12 @@ impl Packet {
                 number::HOP_BY_HOP | number::DESTINATION_OPTIONS => {}
                 _ => return Ok(()),
             }
-            let [next, units] = frame.read::<2>(self.transport).ok_or(Reason::Truncated)?;
-            self.transport += (u32::from(units) + 1) * 8;
+            let extension: TypeLength = frame.read(self.transport).ok_or(Reason::Truncated)?;
+            self.transport += (u32::from(extension.units) + 1) * 8;
             if self.transport > self.end {
                 return Err(Reason::Truncated);
             }
-            self.tuple.protocol = next;
+            self.tuple.protocol = extension.kind;
         }
         if is_extension(self.tuple.protocol) { Err(Reason::ExtensionChain) } else { Ok(()) }
     }
@@ -259,8 +260,8 @@ impl Packet {
             number::UDP => self.parse_udp(frame, room),
             number::SCTP if room < SCTP_LEN => Err(Reason::Truncated),
             number::SCTP => {
-                let ports = frame.read::<4>(self.transport).ok_or(Reason::Truncated)?;
-                self.set_ports(ports);
+                let header: Sctp = frame.read(self.transport).ok_or(Reason::Truncated)?;
+                self.set_ports(header.source_port, header.destination_port);
                 Ok(())
             }
             number::ICMP if self.layer as u8 == Layer::Ipv4 as u8 => self.parse_icmp(frame, room),
@@ -276,16 +277,16 @@ impl Packet {
         if room < TCP_MIN_LEN {
             return Err(Reason::Truncated);
         }
-        let header = frame.read::<14>(self.transport).ok_or(Reason::Truncated)?;
-        self.set_ports([header[0], header[1], header[2], header[3]]);
-        self.tcp_flags = header[13];
-        let header_len = u32::from(header[12] >> 4) * 4;
+        let header: Tcp = frame.read(self.transport).ok_or(Reason::Truncated)?;
+        self.set_ports(header.source_port, header.destination_port);
+        self.tcp_flags = header.flags;
+        let header_len = u32::from(header.offset >> 4) * 4;
         if header_len < TCP_MIN_LEN || header_len > room {
             return Err(Reason::BadHeader);
         }
-        let opening_or_ending = header[13] & (tcp::SYN | tcp::RST | tcp::FIN);
+        let opening_or_ending = header.flags & (tcp::SYN | tcp::RST | tcp::FIN);
         let contradicts = opening_or_ending & (opening_or_ending.wrapping_sub(1)) != 0;
-        if contradicts || header[13] & (tcp::SYN | tcp::RST | tcp::FIN | tcp::ACK) == 0 {
+        if contradicts || header.flags & (tcp::SYN | tcp::RST | tcp::FIN | tcp::ACK) == 0 {
             return Err(Reason::BadTcpFlags);
         }
         Ok(())
@@ -296,9 +297,9 @@ impl Packet {
         if room < UDP_LEN {
             return Err(Reason::Truncated);
         }
-        let header = frame.read::<8>(self.transport).ok_or(Reason::Truncated)?;
-        self.set_ports([header[0], header[1], header[2], header[3]]);
-        let length = u32::from(u16::from_be_bytes([header[4], header[5]]));
+        let header: Udp = frame.read(self.transport).ok_or(Reason::Truncated)?;
+        self.set_ports(header.source_port, header.destination_port);
+        let length = u32::from(u16::from_be(header.length));
         if length < UDP_LEN || length > room { Err(Reason::BadHeader) } else { Ok(()) }
     }
 
@@ -307,18 +308,18 @@ impl Packet {
         if room < ICMP_LEN {
             return Err(Reason::Truncated);
         }
-        let header = frame.read::<8>(self.transport).ok_or(Reason::Truncated)?;
-        self.tuple.destination_port = u16::from_be_bytes([header[0], header[1]]);
-        if is_echo(self.tuple.protocol, header[0]) {
-            self.tuple.source_port = u16::from_be_bytes([header[4], header[5]]);
+        let header: Icmp = frame.read(self.transport).ok_or(Reason::Truncated)?;
+        self.tuple.destination_port = u16::from_be(header.kind);
+        if is_echo(self.tuple.protocol, self.icmp_type()) {
+            self.tuple.source_port = u16::from_be(header.identifier);
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn set_ports(&mut self, [a, b, c, d]: [u8; 4]) {
-        self.tuple.source_port = u16::from_be_bytes([a, b]);
-        self.tuple.destination_port = u16::from_be_bytes([c, d]);
+    fn set_ports(&mut self, source: u16, destination: u16) {
+        self.tuple.source_port = u16::from_be(source);
+        self.tuple.destination_port = u16::from_be(destination);
     }
 
     /// The ICMP type; only for ICMP and ICMPv6.
@@ -335,28 +336,26 @@ impl Packet {
     /// Broadcast or multicast on the link.
     #[inline(always)]
     pub const fn is_group_frame(&self) -> bool {
-        self.destination_mac[0] & 1 != 0
+        self.destination_mac.is_group()
     }
 
     #[inline(always)]
     pub fn is_broadcast_frame(&self) -> bool {
-        self.destination_mac == [0xff; 6]
+        self.destination_mac == LinkAddress::BROADCAST
     }
 
     /// A frame that is ARP, in its one form on Ethernet.
     #[inline(always)]
     pub fn arp<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<Arp, Reason> {
-        let body = frame.read::<{ ARP_LEN as usize }>(ETHERNET_LEN).ok_or(Reason::Truncated)?;
-        let ethernet_ipv4 = [body[0], body[1], body[2], body[3], body[4], body[5]] == [0, 1, 8, 0, 6, 4];
-        let request_or_reply = body[6] == 0 && (body[7] == 1 || body[7] == 2);
+        let body: header::Arp = frame.read(ETHERNET_LEN).ok_or(Reason::Truncated)?;
+        let ethernet_ipv4 = (u16::from_be(body.hardware), u16::from_be(body.protocol), u16::from_be(body.lengths))
+            == (1, number::ETHERTYPE_IPV4, 0x0604);
+        let request_or_reply = matches!(u16::from_be(body.operation), 1 | 2);
         if !ethernet_ipv4 || !request_or_reply {
             return Err(Reason::BadHeader);
         }
-        let arp = Arp {
-            sender_mac: [body[8], body[9], body[10], body[11], body[12], body[13]],
-            sender: mapped([body[14], body[15], body[16], body[17]]),
-            target: mapped([body[24], body[25], body[26], body[27]]),
-        };
+        let address = |halves: [u16; 2]| Address::v4(bytemuck::cast(halves));
+        let arp = Arp { sender_mac: body.sender_mac, sender: address(body.sender), target: address(body.target) };
         self.tuple.source = arp.sender;
         self.tuple.destination = arp.target;
         Ok(arp)
@@ -371,15 +370,13 @@ impl Packet {
             Layer::Ipv4 => inner_ipv4(frame, at, tuple)?,
             _ => inner_ipv6(frame, at, tuple)?,
         };
-        let head = frame.read::<8>(transport).ok_or(Reason::Truncated)?;
+        let head: Udp = frame.read(transport).ok_or(Reason::Truncated)?;
+        let [first, second, third] = [head.source_port, head.destination_port, head.length].map(u16::from_be);
         (tuple.source_port, tuple.destination_port) = match tuple.protocol {
-            number::TCP | number::UDP | number::SCTP => {
-                (u16::from_be_bytes([head[0], head[1]]), u16::from_be_bytes([head[2], head[3]]))
-            }
-            number::ICMP | number::ICMP6 if is_echo(tuple.protocol, head[0]) => {
-                (u16::from_be_bytes([head[4], head[5]]), u16::from_be_bytes([head[0], head[1]]))
-            }
-            number::ICMP | number::ICMP6 => (0, u16::from_be_bytes([head[0], head[1]])),
+            number::TCP | number::UDP | number::SCTP => (first, second),
+            // Type and code first, an echo's identifier third.
+            number::ICMP | number::ICMP6 if is_echo(tuple.protocol, (first >> 8) as u8) => (third, first),
+            number::ICMP | number::ICMP6 => (0, first),
             _ => (0, 0),
         };
         Ok(())
@@ -389,46 +386,33 @@ impl Packet {
 /// Fills in addresses and protocol; gives the offset of the transport header.
 #[inline(always)]
 fn inner_ipv4<F: Frame + ?Sized>(frame: &F, at: u32, tuple: &mut Tuple) -> Result<u32, Reason> {
-    let header = frame.read::<20>(at).ok_or(Reason::Truncated)?;
-    let header_len = u32::from(header[0] & 0x0f) * 4;
-    if header[0] >> 4 != 4 || header_len < IPV4_MIN_LEN {
+    let header: Ipv4 = frame.read(at).ok_or(Reason::Truncated)?;
+    let header_len = u32::from(header.version_ihl & 0x0f) * 4;
+    if header.version_ihl >> 4 != 4 || header_len < IPV4_MIN_LEN {
         return Err(Reason::BadHeader);
     }
-    if u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0 {
+    if u16::from_be(header.fragment) & 0x1fff != 0 {
         return Err(Reason::Fragment);
     }
-    tuple.protocol = header[9];
-    tuple.source = mapped([header[12], header[13], header[14], header[15]]);
-    tuple.destination = mapped([header[16], header[17], header[18], header[19]]);
+    tuple.protocol = header.protocol;
+    tuple.source = Address::v4(header.source);
+    tuple.destination = Address::v4(header.destination);
     Ok(at + header_len)
 }
 
 #[inline(always)]
 fn inner_ipv6<F: Frame + ?Sized>(frame: &F, at: u32, tuple: &mut Tuple) -> Result<u32, Reason> {
-    let [version, _, _, _, _, _, next, _] = frame.read::<8>(at).ok_or(Reason::Truncated)?;
-    if version >> 4 != 6 {
+    let header: Ipv6 = frame.read(at).ok_or(Reason::Truncated)?;
+    if header.version >> 4 != 6 {
         return Err(Reason::BadHeader);
     }
-    if is_extension(next) {
+    if is_extension(header.next) {
         return Err(Reason::ExtensionChain);
     }
-    tuple.protocol = next;
-    tuple.source = frame.read::<16>(at + 8).ok_or(Reason::Truncated)?;
-    tuple.destination = frame.read::<16>(at + 24).ok_or(Reason::Truncated)?;
+    tuple.protocol = header.next;
+    tuple.source = Address(header.source);
+    tuple.destination = Address(header.destination);
     Ok(at + IPV6_LEN)
-}
-
-/// An IPv4 address in the 16-byte form.
-#[inline(always)]
-pub const fn mapped([a, b, c, d]: [u8; 4]) -> [u8; 16] {
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
-}
-
-/// Whether it is the 16-byte form of an IPv4 address.
-#[inline(always)]
-pub fn is_mapped(address: &[u8; 16]) -> bool {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *address;
-    [a, b, c, d, e, f, g, h, i, j, k, l] == MAPPED
 }
 
 #[inline(always)]
@@ -442,16 +426,4 @@ pub const fn is_echo(protocol: u8, icmp_type: u8) -> bool {
 #[inline(always)]
 const fn is_extension(protocol: u8) -> bool {
     matches!(protocol, number::HOP_BY_HOP | number::ROUTING | number::FRAGMENT | number::DESTINATION_OPTIONS)
-}
-
-/// 16 bytes of an IPv6 header; `at` is 8 or 24.
-#[inline(always)]
-fn sixteen(header: &[u8; 40], at: usize) -> [u8; 16] {
-    let mut address = [0; 16];
-    let mut i = 0;
-    while i < 16 {
-        address[i] = header[at + i];
-        i += 1;
-    }
-    address
 }
