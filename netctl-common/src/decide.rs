@@ -220,7 +220,7 @@ impl<T: Tables> Judge<'_, T> {
         if is_to_group(&facts.packet) {
             return Ok(None);
         }
-        facts.key = FlowKey::of(&facts.packet.tuple, self.direction);
+        facts.key.set(&facts.packet.tuple, self.direction);
         let now = self.tables.now();
         match self.tables.flow(self.port.id, &facts.key)? {
             Some(mut entry) if entry.is_live(facts.key.protocol, now) => {
@@ -388,7 +388,7 @@ impl<T: Tables> Judge<'_, T> {
     #[inline(always)]
     fn find_inner<F: Frame + ?Sized>(&self, frame: &F, facts: &mut Facts) -> Decided<Verdict> {
         facts.packet.inner(frame, &mut facts.inner)?;
-        facts.key = FlowKey::of(&facts.inner, self.direction.opposite());
+        facts.key.set(&facts.inner, self.direction.opposite());
         let tuple = &facts.packet.tuple;
         let local = if self.from_guest() { &tuple.source } else { &tuple.destination };
         if facts.key.local == *local {

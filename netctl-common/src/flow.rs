@@ -93,32 +93,25 @@ impl FlowKey {
         reserved: [0; 2],
     };
 
-    /// The key of a packet that travels in `direction` at the port.
+    /// Becomes the key of a packet that travels in `direction` at the port. In place: each copy of a key costs.
     #[inline(always)]
-    pub fn of(tuple: &Tuple, direction: Direction) -> Self {
+    pub fn set(&mut self, tuple: &Tuple, direction: Direction) {
         let from_guest = matches!(direction, Direction::FromGuest);
-        let (local, remote) =
+        (self.local, self.remote) =
             if from_guest { (tuple.source, tuple.destination) } else { (tuple.destination, tuple.source) };
-        let mut key = Self { local, remote, protocol: tuple.protocol, ..Self::NONE };
-        match tuple.protocol {
-            number::TCP | number::UDP | number::SCTP => {
-                key.local_port = if from_guest { tuple.source_port } else { tuple.destination_port };
-                key.remote_port = if from_guest { tuple.destination_port } else { tuple.source_port };
+        let (local_port, remote_port, role) = match tuple.protocol {
+            number::TCP | number::UDP | number::SCTP if from_guest => {
+                (tuple.source_port, tuple.destination_port, Role::None)
             }
-            number::ICMP | number::ICMP6 => {
-                let icmp_type = (tuple.destination_port >> 8) as u8;
-                let asks = matches!(icmp_type, number::ICMP_ECHO_REQUEST | number::ICMP6_ECHO_REQUEST);
-                if is_echo(tuple.protocol, icmp_type) {
-                    key.local_port = tuple.source_port;
-                    key.role = if asks == from_guest { Role::GuestAsks } else { Role::PeerAsks } as u8;
-                } else {
-                    key.local_port = tuple.destination_port;
-                    key.role = if from_guest { Role::GuestTells } else { Role::PeerTells } as u8;
-                }
-            }
-            _ => {}
-        }
-        key
+            number::TCP | number::UDP | number::SCTP => (tuple.destination_port, tuple.source_port, Role::None),
+            number::ICMP | number::ICMP6 => icmp_role(tuple, from_guest),
+            _ => (0, 0, Role::None),
+        };
+        self.local_port = local_port;
+        self.remote_port = remote_port;
+        self.protocol = tuple.protocol;
+        self.role = role as u8;
+        self.reserved = [0; 2];
     }
 
     /// The first packet of the flow, when `opener` opened it: what a later policy judges again.
@@ -140,6 +133,18 @@ impl FlowKey {
         };
         Tuple { source, destination, protocol: self.protocol, source_port, destination_port }
     }
+}
+
+/// Local port, remote port and role in the key of an ICMP message.
+#[inline(always)]
+const fn icmp_role(tuple: &Tuple, from_guest: bool) -> (u16, u16, Role) {
+    let icmp_type = (tuple.destination_port >> 8) as u8;
+    if !is_echo(tuple.protocol, icmp_type) {
+        let role = if from_guest { Role::GuestTells } else { Role::PeerTells };
+        return (tuple.destination_port, 0, role);
+    }
+    let asks = matches!(icmp_type, number::ICMP_ECHO_REQUEST | number::ICMP6_ECHO_REQUEST);
+    (tuple.source_port, 0, if asks == from_guest { Role::GuestAsks } else { Role::PeerAsks })
 }
 
 /// What a TCP segment without a flow, or in a flow that is over, may do.
