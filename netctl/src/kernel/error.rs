@@ -38,7 +38,7 @@ pub enum KernelError {
     NoInterface { port: String },
     #[error("the kernel would not run the program on this packet")]
     TestRun(#[source] io::Error),
-    #[error("remove {path}", path = path.display())]
+    #[error("cannot remove {path}", path = path.display())]
     Remove { path: PathBuf, source: io::Error },
 }
 

@@ -30,6 +30,11 @@ impl Pins {
         }
     }
 
+    /// Whether anything of this version is there, be it half-made.
+    pub fn exist(&self) -> bool {
+        self.version().exists()
+    }
+
     pub fn root(&self) -> PathBuf {
         self.bpffs.join("netctl")
     }
@@ -67,10 +72,10 @@ impl Pins {
     /// that is still there would be open.
     pub fn remove(&self) -> Result<(), KernelError> {
         let removed = |path: PathBuf, result: io::Result<()>| match result {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(KernelError::Remove { path, source: error })
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(KernelError::Permission),
+            Err(error) => Err(KernelError::Remove { path, source: error }),
         };
         removed(self.version(), fs::remove_dir_all(self.version()))?;
         match fs::remove_dir(self.root()) {
