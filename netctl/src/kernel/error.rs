@@ -14,6 +14,11 @@ pub enum KernelError {
         path = .0.display()
     )]
     OtherNamespace(PathBuf),
+    #[error(
+        "{path} was made by another user (uid {uid}), who could take the enforcement away; remove it",
+        path = path.display()
+    )]
+    ForeignDirectory { path: PathBuf, uid: u32 },
     #[error("cannot create {path} on the BPF file system", path = path.display())]
     PinDirectory { path: PathBuf, source: io::Error },
     #[error(

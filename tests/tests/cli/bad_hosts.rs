@@ -96,6 +96,22 @@ fn without_a_bpf_file_system_the_mount_command_is_shown() {
 }
 
 #[test]
+fn pins_in_a_folder_of_another_user_are_not_trusted() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.sh("mkdir /sys/fs/bpf/netctl && chown 65534 /sys/fs/bpf/netctl").expect_code(0);
+        let wanted = "/sys/fs/bpf/netctl was made by another user (uid 65534)";
+        for command in ["apply host.toml", "show"] {
+            cannot_run(&lab, &format!("netctl {command}"), &[wanted, "remove it"]);
+        }
+        lab.sh("rmdir /sys/fs/bpf/netctl").expect_code(0);
+        lab.apply();
+        let mode = lab.sh("stat -c %a /sys/fs/bpf/netctl /sys/fs/bpf/netctl/v1").stdout;
+        assert_eq!(mode, "700\n700\n", "another user could look or write");
+    });
+}
+
+#[test]
 fn before_the_first_apply_the_way_to_start_is_shown() {
     Sandbox::run(|sandbox| {
         let lab = Lab::new(sandbox);
