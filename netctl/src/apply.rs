@@ -1,8 +1,8 @@
 //! Makes the host as a document says, in an order in which no port is ever up without its policy.
 //!
-//! 1. check and plan, changing nothing; 2. new interfaces, down; 3. programs on them, which deny; 4. the new
-//! generation, by one switch; 5. interfaces up; 6. what is no longer wanted goes. Until the switch, an error takes
-//! back what was made and leaves the running generation; after it, what is left to do is found by the next `apply`.
+//! Check and plan, changing nothing; make new interfaces, down; put programs on them, which deny; switch to the new
+//! generation; set the interfaces up; remove what is no longer wanted. Until the switch, an error takes back what
+//! was made and leaves the running generation; after it, what is left to do is found by the next `apply`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
