@@ -1,8 +1,8 @@
 //! Makes the host as a document says, in an order in which no port is ever up without its policy.
 //!
-//! 1. check and plan, changing nothing; 2. new interfaces, down; 3. programs on them, which deny; 4. the new
-//! generation, by one switch; 5. interfaces up; 6. what is no longer wanted goes. Until the switch, an error takes
-//! back what was made and leaves the running generation; after it, what is left to do is found by the next `apply`.
+//! Check and plan, changing nothing; make new interfaces, down; put programs on them, which deny; switch to the new
+//! generation; set the interfaces up; remove what is no longer wanted. Until the switch, an error takes back what
+//! was made and leaves the running generation; after it, what is left to do is found by the next `apply`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -15,6 +15,7 @@ use netctl_common::abi::{Counter, Root, RuleEntry};
 use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
 use crate::config::{self, Config, Rule};
 use crate::document::Document;
+use crate::kernel::pins::Pins;
 use crate::kernel::publish::Publication;
 use crate::kernel::{Kernel, KernelError};
 use crate::network::{self, Conflict, Netlink, NetworkError, Plan};
@@ -71,27 +72,54 @@ pub async fn plan(config: &Config) -> Result<Plan, ApplyError> {
 pub async fn apply(bpffs: &Path, document: &Document) -> Result<Applied, ApplyError> {
     let config = &document.config;
     // Before anything else: a missing BPF file system is no place for a lock.
-    crate::kernel::pins::Pins::at(bpffs)?;
+    let pins = Pins::at(bpffs)?;
     let _lock = Lock::take(bpffs)?;
     let netlink = Netlink::connect()?;
     let observed = network::observe(&netlink).await?;
     let plan = network::plan(config, &observed).map_err(ApplyError::Conflicts)?;
-    let kernel = Kernel::open_or_load(bpffs)?;
-    let before = Before::read(&kernel)?;
-    let ids = PortIds::assign(&before.ports, config)?;
-    let compiled = compile::compile(config, &ids, &Budget::default())?;
-
-    let made = network::apply::make(&netlink, &plan).await?;
-    let enforced = enforce(&kernel, &netlink, document, &compiled).await;
-    let generation = match enforced {
-        Ok(generation) => generation,
-        Err(cause) => return Err(take_back(&netlink, made, cause).await),
-    };
+    let first = !pins.exist();
+    let Switched { kernel, before, compiled, generation } =
+        match switch(bpffs, document, (&netlink, &plan)).await {
+            Ok(switched) => switched,
+            Err(cause) => {
+                if first {
+                    // The cause is what has to be told; `netctl down` finds what this leaves.
+                    let _ = pins.remove();
+                }
+                return Err(cause);
+            }
+        };
     before.carry_counters(&kernel, config, &compiled)?;
     network::apply::start(&netlink, &plan).await?;
     network::apply::remove(&netlink, &plan).await?;
     kernel.forget_ports(&compiled.ports.iter().map(|port| (port.name.as_str(), port.id)).collect())?;
     Ok(Applied { generation, plan })
+}
+
+/// What [`switch`] leaves to the rest of [`apply`].
+struct Switched {
+    kernel: Kernel,
+    before: Before,
+    compiled: Compiled,
+    generation: u32,
+}
+
+/// Up to the switch of the generation. On an error the interfaces are as they were.
+async fn switch(
+    bpffs: &Path,
+    document: &Document,
+    (netlink, plan): (&Netlink, &Plan),
+) -> Result<Switched, ApplyError> {
+    let kernel = Kernel::open_or_load(bpffs)?;
+    let before = Before::read(&kernel)?;
+    let ids = PortIds::assign(&before.ports, &document.config)?;
+    let compiled = compile::compile(&document.config, &ids, &Budget::default())?;
+
+    let made = network::apply::make(netlink, plan).await?;
+    match enforce(&kernel, netlink, document, &compiled).await {
+        Ok(generation) => Ok(Switched { kernel, before, compiled, generation }),
+        Err(cause) => Err(take_back(netlink, made, cause).await),
+    }
 }
 
 /// Programs on every port, then the generation.
@@ -185,7 +213,7 @@ impl Before {
 /// Removes all that netctl made: interfaces first, so that none is left without its programs.
 pub async fn down(bpffs: &Path) -> Result<Plan, ApplyError> {
     let netlink = Netlink::connect()?;
-    let pins = crate::kernel::pins::Pins::at(bpffs);
+    let pins = Pins::at(bpffs);
     let _lock = pins.is_ok().then(|| Lock::take(bpffs)).transpose()?;
     let plan = network::plan_down(&network::observe(&netlink).await?);
     network::apply::remove(&netlink, &plan).await?;

@@ -108,7 +108,7 @@ pub enum Command {
     Schema,
 
     /// A completion script for a shell.
-    #[command(after_help = "Example:\n  netctl completions bash > /etc/bash_completion.d/netctl")]
+    #[command(after_help = "Example:\n  source <(netctl completions bash)")]
     Completions { shell: clap_complete::Shell },
 
     /// Write the manual pages into a folder.

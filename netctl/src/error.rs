@@ -11,7 +11,10 @@ use crate::kernel::KernelError;
 pub enum Error {
     #[error("cannot read {path}", path = path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path} has {bytes} bytes; a document may have {limit}", path = path.display())]
+    #[error(
+        "{path} has {bytes} bytes, and a document at most {limit}; put addresses into sets, and services into lists",
+        path = path.display()
+    )]
     TooLarge { path: PathBuf, bytes: u64, limit: u64 },
     #[error("no port `{name}` in the running document{hint}")]
     NoPort { name: String, hint: String },
@@ -19,7 +22,7 @@ pub enum Error {
     RunningDocument,
     #[error("{0}")]
     Question(String),
-    #[error("no map `{name}`{hint}; `netctl map list` shows them")]
+    #[error("no map `{name}`{hint}")]
     NoMap { name: String, hint: String },
     #[error("cannot write")]
     Output(#[source] io::Error),
@@ -36,6 +39,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Exit status. A document that is too large to be read is a document with errors.
+    pub const fn status(&self) -> u8 {
+        match self {
+            Self::TooLarge { .. } => Outcome::No.status(),
+            _ => COULD_NOT_RUN,
+        }
+    }
+
     pub fn no_port(name: &str, config: &Config) -> Self {
         let nearest = nearest(name, config.ports.keys().map(String::as_str));
         let hint = nearest.map_or_else(

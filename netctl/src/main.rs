@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use netctl::cli::Cli;
-use netctl::error::{COULD_NOT_RUN, Error};
+use netctl::error::Error;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nothing is left to tell if standard error is gone.
             let _ = writeln!(io::stderr(), "netctl: {}", chain(&error));
-            ExitCode::from(COULD_NOT_RUN)
+            ExitCode::from(error.status())
         }
     }
 }

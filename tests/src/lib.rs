@@ -1,12 +1,14 @@
 //! What netctl's tests, its demo and its benchmark stand on: a private world per test ([`sandbox`]),
-//! guests ([`guest`]) on real taps ([`tap`]), frames of any shape ([`frame`]), and the `netctl` binary ([`cli`]).
-//! Nothing here knows what a policy means.
+//! guests ([`guest`]) on real taps ([`tap`]), guests in QEMU ([`machine`]), frames of any shape ([`frame`]),
+//! and the `netctl` binary ([`cli`]). Nothing here knows what a policy means.
 
 pub mod bench;
 pub mod bridge;
 pub mod cli;
+pub mod demo;
 pub mod frame;
 pub mod guest;
+pub mod machine;
 pub mod policies;
 pub mod process;
 pub mod sandbox;

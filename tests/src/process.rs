@@ -1,7 +1,7 @@
 //! Processes inside a [`Sandbox`]: commands that end ([`Finished`]) and commands that go on ([`Running`]).
 //! Every wait is bounded.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -181,6 +181,15 @@ impl Running {
     /// What it has printed on both outputs so far.
     pub fn said(&self) -> Vec<String> {
         self.said.lines().clone()
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    /// If it reads no more.
+    pub fn tell(&mut self, line: &str) -> io::Result<()> {
+        let input = self.child.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        writeln!(input, "{line}").and_then(|()| input.flush())
     }
 
     /// The first line printed so far or within `limit` that `wanted` takes.

@@ -60,7 +60,10 @@ pub(super) fn dump(bpffs: &Path, args: &MapDumpArgs, out: &mut impl Write) -> Re
     let state = State::read(bpffs)?;
     if !known_maps().any(|map| map == args.map) {
         let hint = nearest(&args.map, known_maps());
-        let hint = hint.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+        let hint = hint.map_or_else(
+            || "; `netctl map list` shows them".to_owned(),
+            |nearest| format!("; did you mean `{nearest}`?"),
+        );
         return Err(Error::NoMap { name: args.map.clone(), hint });
     }
     let mut rows = Vec::new();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use netctl_common::frame::number;
 
-use crate::config::{self, Addresses, Config, IcmpMatch, Mac, Network, Service};
+use crate::config::{self, Addresses, Config, IcmpMatch, Mac, Network, PortRange, Service};
 use crate::error::{Error, nearest};
 
 use super::frame::Opening;
@@ -78,7 +78,7 @@ fn is_network(config: &Config, name: &str, network: &Network) -> bool {
     config.networks.get(name).is_some_and(|found| std::ptr::eq(found, network))
 }
 
-/// Protocol, and destination port or ICMP type and code: of a range, the first.
+/// Protocol, and destination port or ICMP type and code.
 fn numbers(service: &Service) -> Result<(u8, u16), Error> {
     let icmp = |matched: &IcmpMatch, echo_request: u8| match *matched {
         IcmpMatch::All => u16::from_be_bytes([echo_request, 0]),
@@ -86,9 +86,9 @@ fn numbers(service: &Service) -> Result<(u8, u16), Error> {
         IcmpMatch::Code(kind, code) => u16::from_be_bytes([kind, code]),
     };
     Ok(match service {
-        Service::Tcp(range) => (number::TCP, range.first),
-        Service::Udp(range) => (number::UDP, range.first),
-        Service::Sctp(range) => (number::SCTP, range.first),
+        Service::Tcp(range) => (number::TCP, one_port(range)?),
+        Service::Udp(range) => (number::UDP, one_port(range)?),
+        Service::Sctp(range) => (number::SCTP, one_port(range)?),
         Service::Icmp(matched) => (number::ICMP, icmp(matched, number::ICMP_ECHO_REQUEST)),
         Service::Icmp6(matched) => (number::ICMP6, icmp(matched, number::ICMP6_ECHO_REQUEST)),
         Service::Protocol(protocol) => (*protocol, 0),
@@ -97,6 +97,14 @@ fn numbers(service: &Service) -> Result<(u8, u16), Error> {
             return Err(Error::Question(text));
         }
     })
+}
+
+/// Rules may tell the ports of a range apart; an answer about one of them would pass for all.
+fn one_port(range: &PortRange) -> Result<u16, Error> {
+    if range.first == range.last {
+        return Ok(range.first);
+    }
+    Err(Error::Question("ask about one port, such as tcp/443".to_owned()))
 }
 
 /// Addresses for both ends, of one family: the one that ICMP asks for, else IPv4 where both have it.

@@ -14,6 +14,11 @@ pub enum KernelError {
         path = .0.display()
     )]
     OtherNamespace(PathBuf),
+    #[error(
+        "{path} was made by another user (uid {uid}), who could take the enforcement away; remove it",
+        path = path.display()
+    )]
+    ForeignDirectory { path: PathBuf, uid: u32 },
     #[error("cannot create {path} on the BPF file system", path = path.display())]
     PinDirectory { path: PathBuf, source: io::Error },
     #[error(
@@ -38,7 +43,7 @@ pub enum KernelError {
     NoInterface { port: String },
     #[error("the kernel would not run the program on this packet")]
     TestRun(#[source] io::Error),
-    #[error("remove {path}", path = path.display())]
+    #[error("cannot remove {path}", path = path.display())]
     Remove { path: PathBuf, source: io::Error },
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use netctl_common::abi::ABI_VERSION;
@@ -24,10 +25,28 @@ impl Pins {
     /// `bpffs` must be a mounted BPF file system.
     pub fn at(bpffs: &Path) -> Result<Self, KernelError> {
         match sys::file_system_type(bpffs) {
-            Ok(BPF_FS_MAGIC) => Ok(Self { bpffs: bpffs.to_owned() }),
+            Ok(BPF_FS_MAGIC) => Self { bpffs: bpffs.to_owned() }.trusted(),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(KernelError::Permission),
             _ => Err(KernelError::NoBpffs(bpffs.to_owned())),
         }
+    }
+
+    /// The kernel mounts a BPF file system as open to everyone as /tmp (mode 1777); who owns the folder could
+    /// take links away, and with them the enforcement.
+    fn trusted(self) -> Result<Self, KernelError> {
+        let path = self.root();
+        let ours = |facts: &fs::Metadata| {
+            facts.is_dir() && (facts.uid() == 0 || facts.uid() == nix::unistd::geteuid().as_raw())
+        };
+        match fs::symlink_metadata(&path) {
+            Ok(facts) if !ours(&facts) => Err(KernelError::ForeignDirectory { path, uid: facts.uid() }),
+            _ => Ok(self),
+        }
+    }
+
+    /// Whether anything of this version is there, be it half-made.
+    pub fn exist(&self) -> bool {
+        self.version().exists()
     }
 
     pub fn root(&self) -> PathBuf {
@@ -58,7 +77,8 @@ impl Pins {
     pub(super) fn create(&self) -> Result<(), KernelError> {
         for folder in ["maps", "programs", "links"] {
             let path = self.version().join(folder);
-            fs::create_dir_all(&path).map_err(|source| KernelError::PinDirectory { path, source })?;
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            made.map_err(|source| KernelError::PinDirectory { path, source })?;
         }
         Ok(())
     }
@@ -67,10 +87,10 @@ impl Pins {
     /// that is still there would be open.
     pub fn remove(&self) -> Result<(), KernelError> {
         let removed = |path: PathBuf, result: io::Result<()>| match result {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(KernelError::Remove { path, source: error })
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(KernelError::Permission),
+            Err(error) => Err(KernelError::Remove { path, source: error }),
         };
         removed(self.version(), fs::remove_dir_all(self.version()))?;
         match fs::remove_dir(self.root()) {

@@ -1,0 +1,143 @@
+//! Real guests: a small Linux in QEMU, started by `netctl run` and asked over its serial line.
+//!
+//! The images are made by `cargo xtask setup`; what they understand and say is told in the module doc of
+//! xtask/src/guest/mod.rs. Guests without an operating system are in [`crate::guest`].
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::Running;
+use crate::sandbox::Sandbox;
+
+/// How long a guest may take to boot: some 10 s without KVM, several times that on a busy machine.
+pub const BOOT_LIMIT: Duration = Duration::from_secs(90);
+/// How long one check may take, the guest's own patience of 2 s included.
+const CHECK_LIMIT: Duration = Duration::from_secs(60);
+/// Memory of a guest, in the words of QEMU's `-m`.
+const MEMORY: &str = "160M";
+
+/// What a guest is booted with.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot<'a> {
+    /// The port that it is plugged into.
+    pub port: &'a str,
+    /// Addresses that it gives itself, with prefix length: one IPv4 and one IPv6.
+    pub ipv4: &'a str,
+    pub ipv6: &'a str,
+    /// Virtual processors; a queue pair is used only with a processor of its own.
+    pub processors: u32,
+}
+
+/// A running guest. Dropping it ends QEMU.
+#[derive(Debug)]
+pub struct Machine {
+    running: Running,
+    port: String,
+}
+
+impl Machine {
+    /// Starts QEMU by `netctl run`; does not wait for the guest.
+    ///
+    /// # Errors
+    /// Images that are missing: the message names `cargo xtask setup`.
+    pub fn start(sandbox: &Sandbox, boot: Boot<'_>) -> Result<Self> {
+        let arguments = netctl_arguments(&images()?, boot);
+        Ok(Self { running: sandbox.start_netctl(arguments), port: boot.port.to_owned() })
+    }
+
+    /// Waits until the guest takes checks.
+    ///
+    /// # Errors
+    /// With what it said, if it does not within [`BOOT_LIMIT`].
+    pub fn wait_ready(&mut self) -> Result<()> {
+        self.wait_for("NETCTL-READY", 1, BOOT_LIMIT).map(drop)
+    }
+
+    /// Lets the guest do one check, for example `connect:10.0.0.21:5432`; its answer is `ok` or `fail WHY`.
+    ///
+    /// # Errors
+    /// If the guest does not answer.
+    pub fn check(&mut self, check: &str) -> Result<String> {
+        let (verb, argument) = check.split_once(':').context("a check is VERB:ARGUMENT")?;
+        let answer = format!("NETCTL-RESULT {verb} {argument} ");
+        let before = self.count(&answer);
+        self.running.tell(check).with_context(|| format!("guest {} takes no checks", self.port))?;
+        let line = self.wait_for(&answer, before + 1, CHECK_LIMIT)?;
+        Ok(line[answer.len()..].trim().to_owned())
+    }
+
+    /// Of QEMU: `netctl run` has become it.
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// SIGKILL to QEMU, as a power failure of the guest.
+    pub fn kill(&mut self) {
+        self.running.kill();
+    }
+
+    /// All that QEMU and the guest have printed.
+    pub fn said(&self) -> String {
+        self.running.said().join("\n")
+    }
+
+    fn matching(&self, start: &str) -> Vec<String> {
+        let lines = self.running.said();
+        // The firmware leaves control characters in front of the first line.
+        lines.iter().filter_map(|line| line.find(start).map(|at| line[at..].to_owned())).collect()
+    }
+
+    fn count(&self, start: &str) -> usize {
+        self.matching(start).len()
+    }
+
+    /// The `nth` line with `start` in it, from there on.
+    fn wait_for(&mut self, start: &str, nth: usize, limit: Duration) -> Result<String> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(line) = self.matching(start).into_iter().nth(nth - 1) {
+                return Ok(line);
+            }
+            let ended = self.running.wait(Duration::ZERO);
+            if ended.is_some() || Instant::now() > deadline {
+                let how = ended.map_or_else(|| "is silent".to_owned(), |status| format!("ended: {status}"));
+                bail!("no `{start}` from guest {}, which {how}; it said:\n{}", self.port, self.said());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// `run PORT -- qemu-system-x86_64 …`.
+fn netctl_arguments(images: &Path, boot: Boot<'_>) -> Vec<String> {
+    let file = |name: &str| images.join(name).display().to_string();
+    let kernel_line =
+        format!("console=ttyS0 quiet panic=-1 netctl.ip={} netctl.ip6={}", boot.ipv4, boot.ipv6);
+    let mut words: Vec<String> = ["run", boot.port, "--", "qemu-system-x86_64"].map(String::from).into();
+    words.extend(["-machine", "q35,accel=tcg", "-m", MEMORY, "-smp"].map(String::from));
+    words.push(boot.processors.to_string());
+    words.extend(["-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio"].map(String::from));
+    words.extend(["-kernel".to_owned(), file("vmlinuz"), "-initrd".to_owned(), file("initramfs.cpio")]);
+    words.extend(["-append".to_owned(), kernel_line, format!("{{{}}}", boot.port)]);
+    words
+}
+
+/// The folder of the guest's kernel and initramfs: `$NETCTL_GUEST_DIR`, or in the workspace's `target`.
+///
+/// # Errors
+/// If one is missing.
+fn images() -> Result<PathBuf> {
+    let chosen = std::env::var_os("NETCTL_GUEST_DIR").filter(|chosen| !chosen.is_empty());
+    let directory = chosen.map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("netctl-guest"),
+        PathBuf::from,
+    );
+    for name in ["vmlinuz", "initramfs.cpio"] {
+        let file = directory.join(name);
+        ensure!(file.is_file(), "{} is not there: make it with `cargo xtask setup`", file.display());
+    }
+    Ok(directory)
+}

@@ -1,0 +1,23 @@
+//! The command line as an operator meets it: examples and documents that can be followed word by word, listings,
+//! exit codes, and what happens when something is wrong. Needs root, and QEMU for the examples of `run`.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "cli/bad_documents.rs"]
+mod bad_documents;
+#[path = "cli/bad_hosts.rs"]
+mod bad_hosts;
+#[path = "cli/documents.rs"]
+mod documents;
+#[path = "cli/examples.rs"]
+mod examples;
+#[path = "cli/generated.rs"]
+mod generated;
+#[path = "cli/lab.rs"]
+mod lab;
+#[path = "cli/listings.rs"]
+mod listings;
+#[path = "cli/refused_calls.rs"]
+mod refused_calls;
+#[path = "cli/status.rs"]
+mod status;

@@ -1,0 +1,130 @@
+//! A folder with a document inside a sandbox, and a shell in it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use netctl_tests::cli;
+use netctl_tests::process::{Finished, Running};
+use netctl_tests::sandbox::Sandbox;
+use nix::sys::signal::Signal;
+
+/// Two ports and a policy that the examples of the help texts speak of.
+pub(crate) const DOCUMENT: &str = r#"[networks.lab]
+kind = "bridge"
+addresses = ["10.0.0.1/24", "fd00::1/64"]
+
+[ports.web1]
+network = "lab"
+mac = "52:54:00:00:00:11"
+addresses = ["10.0.0.11", "fd00::11"]
+groups = ["web"]
+
+[ports.db1]
+network = "lab"
+mac = "52:54:00:00:00:21"
+addresses = ["10.0.0.21", "fd00::21"]
+groups = ["db"]
+
+[policy]
+default = "deny"
+rules = [
+  { allow = "tcp/5432", from = "web", to = "db", name = "app to database" },
+  { allow = "icmp/echo-request", from = "world", to = "web" },
+  { allow = "udp/5353", from = "host", to = "web" },
+  { deny = "udp/99", from = "host", to = "web", name = "never 99" },
+]
+"#;
+
+const FOLDER: &str = "/run/lab";
+const PROGRAMS: &str = "/run/programs";
+/// For what does not end by itself: to have done what it is for.
+const BEGUN: Duration = Duration::from_secs(20);
+
+pub(crate) struct Lab<'a> {
+    pub(crate) sandbox: &'a Sandbox,
+}
+
+impl<'a> Lab<'a> {
+    /// With `host.toml` and an empty `disk.qcow2`; nothing is applied.
+    pub(crate) fn new(sandbox: &'a Sandbox) -> Self {
+        for folder in [FOLDER, PROGRAMS] {
+            fs::create_dir(folder).unwrap();
+        }
+        symlink(cli::binary().unwrap(), Path::new(PROGRAMS).join("netctl")).unwrap();
+        let lab = Self { sandbox };
+        lab.write("host.toml", DOCUMENT);
+        lab.write("disk.qcow2", "\0".repeat(1 << 20));
+        lab
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(Path::new(FOLDER).join(name), text).unwrap();
+    }
+
+    pub(crate) fn apply(&self) {
+        self.sh("netctl apply host.toml").expect_code(0);
+    }
+
+    /// A line as one would type it into bash, to its end.
+    #[track_caller]
+    pub(crate) fn sh(&self, line: &str) -> Finished {
+        self.sandbox.finish(shell(line)).unwrap_or_else(|e| panic!("{e:#}"))
+    }
+
+    /// A line of a help text or a document. What does not end by itself is ended when it has begun:
+    /// a guest with SIGKILL, what follows something with ^C.
+    #[track_caller]
+    pub(crate) fn follow(&self, line: &str, code: i32) {
+        if line.starts_with("netctl run ") && !line.contains("--dry-run") {
+            let port = line.split_whitespace().nth(2).unwrap();
+            let mut guest = self.start(line);
+            wait_for_carrier(port, &mut guest);
+            guest.kill();
+        } else if line.contains("--follow") {
+            let mut following = self.start(line);
+            assert!(
+                following.wait(Duration::from_secs(1)).is_none(),
+                "`{line}` ended: {:?}",
+                following.said()
+            );
+            following.signal(Signal::SIGINT);
+            let status = following.wait(BEGUN).unwrap_or_else(|| panic!("`{line}` goes on after ^C"));
+            assert_eq!(status.code(), Some(code), "`{line}`: {:?}", following.said());
+        } else {
+            self.sh(line).expect_code(code);
+        }
+    }
+
+    #[track_caller]
+    fn start(&self, line: &str) -> Running {
+        self.sandbox.start(shell(&format!("exec {line}"))).unwrap_or_else(|e| panic!("{e:#}"))
+    }
+
+    /// What must be the same after something that failed.
+    #[track_caller]
+    pub(crate) fn state(&self) -> [String; 3] {
+        ["netctl show --json", "ip -json link", "ip -json address"].map(|line| self.sh(line).stdout)
+    }
+}
+
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("bash");
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.args(["-c", line]).current_dir(FOLDER).env("PATH", format!("{PROGRAMS}:{path}"));
+    command.env_remove("NETCTL_BPFFS");
+    command
+}
+
+/// A tap has a carrier while a process holds its queue.
+#[track_caller]
+fn wait_for_carrier(interface: &str, guest: &mut Running) {
+    let path = format!("/sys/class/net/{interface}/carrier");
+    let deadline = Instant::now() + BEGUN;
+    while fs::read_to_string(&path).unwrap_or_default().trim() != "1" {
+        let ended = guest.wait(Duration::from_millis(20));
+        assert!(ended.is_none() && Instant::now() < deadline, "{ended:?}: {:?}", guest.said());
+    }
+}

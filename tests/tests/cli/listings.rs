@@ -1,0 +1,282 @@
+//! Every listing says the same as a table and as JSON.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use netctl_tests::bridge::wait_forwarding;
+use netctl_tests::sandbox::Sandbox;
+use netctl_tests::tap::Tap;
+use serde_json::Value;
+
+use crate::lab::Lab;
+
+/// Head of a column, and its cell in terms of a row's JSON: `{key}`, `{key.key}`.
+type Columns = &'static [(&'static str, &'static str)];
+
+/// Cells of a table by head; a column begins where its head does.
+fn table(text: &str) -> Vec<BTreeMap<String, String>> {
+    let mut lines = text.lines();
+    let heads: Vec<char> = lines.next().unwrap_or_default().chars().collect();
+    let begins = |at: usize| heads[at] != ' ' && (at == 0 || at > 1 && heads[at - 2..at] == [' ', ' ']);
+    let starts: Vec<usize> = (0..heads.len()).filter(|at| begins(*at)).collect();
+    let cell = |line: &[char], column: usize| {
+        let end = starts.get(column + 1).copied().unwrap_or(usize::MAX).min(line.len());
+        let cell: String = line.get(starts[column]..end).unwrap_or_default().iter().collect();
+        cell.trim_end().to_owned()
+    };
+    lines
+        .map(|line| line.chars().collect::<Vec<_>>())
+        .map(|line| (0..starts.len()).map(|c| (cell(&heads, c), cell(&line, c))).collect())
+        .collect()
+}
+
+fn filled(template: &str, row: &Value) -> String {
+    let mut pieces = template.split('{');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (key, rest) = piece.split_once('}').unwrap();
+        text += &words(&row[&*key.replace('.', "/")], row, key);
+        text += rest;
+    }
+    text
+}
+
+fn words(value: &Value, row: &Value, key: &str) -> String {
+    let value = row.pointer(&format!("/{}", key.replace('.', "/"))).unwrap_or(value);
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// `text` and `rows` say the same in all of `columns`, and `text` has no other column but those of `changing`.
+#[track_caller]
+fn same(text: &str, rows: &Value, columns: Columns, changing: &[&str]) {
+    let table = table(text);
+    let rows = rows.as_array().unwrap_or_else(|| panic!("no list: {rows}"));
+    assert!(!rows.is_empty(), "nothing to compare:\n{text}");
+    assert_eq!(table.len(), rows.len(), "{text}\n{rows:#?}");
+    for (line, row) in table.iter().zip(rows) {
+        for (head, cell) in line {
+            if changing.contains(&head.as_str()) {
+                continue;
+            }
+            let column = columns.iter().find(|(known, _)| known == head);
+            let (_, template) = column.unwrap_or_else(|| panic!("column {head} is in no JSON:\n{text}"));
+            // A table shows no control characters.
+            let expected = filled(template, row).replace(char::is_control, "\u{fffd}");
+            assert_eq!(*cell, expected.trim_end(), "{head} of {row}");
+        }
+    }
+}
+
+#[track_caller]
+fn listing(lab: &Lab<'_>, command: &str, columns: Columns) {
+    let text = lab.sh(command).expect_code(0).stdout;
+    same(&text, &lab.sh(&format!("{command} --json")).expect_code(0).json(), columns, &[]);
+}
+
+#[test]
+fn networks_ports_and_maps_are_the_same_as_a_table_and_as_json() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let networks: Columns = &[
+            ("NETWORK", "{name}"),
+            ("KIND", "{kind}"),
+            ("ZONE", "{zone}"),
+            ("INTERFACE", "{interface}"),
+            ("PORTS", "{ports}"),
+            ("UPLINKS", "{uplinks}"),
+            ("ADDRESSES", "{addresses}"),
+        ];
+        listing(&lab, "netctl network list", networks);
+        let ports: Columns = &[
+            ("PORT", "{name}"),
+            ("NETWORK", "{network}"),
+            ("INTERFACE", "{interface}"),
+            ("MAC", "{mac}"),
+            ("QUEUES", "{queues}"),
+            ("GROUPS", "{groups}"),
+            ("ADDRESSES", "{addresses}"),
+        ];
+        listing(&lab, "netctl port list", ports);
+        let maps: Columns = &[
+            ("MAP", "{name}"),
+            ("TYPE", "{kind}"),
+            ("KEY", "{key_size}"),
+            ("VALUE", "{value_size}"),
+            ("ENTRIES", "{entries}"),
+            ("MAX", "{max_entries}"),
+            ("MEMORY", "{memory}"),
+            ("WHAT IT HOLDS", "{what}"),
+        ];
+        listing(&lab, "netctl map list", maps);
+    });
+}
+
+#[test]
+fn every_map_that_is_listed_is_dumped_the_same_as_a_table_and_as_json() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let maps = lab.sh("netctl map list --json").expect_code(0).json();
+        let mut dumped = 0;
+        for map in maps.as_array().unwrap() {
+            let command = format!("netctl map dump {}", map["name"].as_str().unwrap());
+            let text = lab.sh(&command).expect_code(0).stdout;
+            let rows = lab.sh(&format!("{command} --json")).expect_code(0).json();
+            if rows.as_array().is_some_and(Vec::is_empty) {
+                assert_eq!(text, "KEY  VALUE\n", "{command}");
+                continue;
+            }
+            same(&text, &rows, &[("KEY", "{key}"), ("VALUE", "{value}")], &[]);
+            dumped += 1;
+        }
+        assert!(dumped >= 8, "only {dumped} maps have elements: {maps:#}");
+    });
+}
+
+/// The tap of `web1`, open, so that frames to it go through its programs.
+fn guest(sandbox: &Sandbox) -> Tap {
+    let tap = Tap::open("web1").unwrap();
+    wait_forwarding("web1").unwrap();
+    sandbox.ip("neighbor replace 10.0.0.11 lladdr 52:54:00:00:00:11 dev lab nud permanent");
+    tap
+}
+
+const FLOWS: Columns = &[
+    ("PORT", "{port}"),
+    ("FROM", "{source}:{source_port}"),
+    ("TO", "{destination}"),
+    ("SERVICE", "{service}"),
+    ("STATE", "{state}"),
+    ("VERDICT", "{action}"),
+    ("RULE", "{rule.number}"),
+    ("FROM-GUEST", "{from_guest_packets}/{from_guest_bytes}"),
+    ("TO-GUEST", "{to_guest_packets}/{to_guest_bytes}"),
+];
+
+#[test]
+fn flows_are_the_same_as_a_table_and_as_json() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let _guest = guest(sandbox);
+        lab.sh("echo hello > /dev/udp/10.0.0.11/5353").expect_code(0);
+        let text = lab.sh("netctl flows --port web1").expect_code(0).stdout;
+        let rows = lab.sh("netctl flows --port web1 --json").expect_code(0).json();
+        same(&text, &rows, FLOWS, &["IDLE"]);
+        assert_eq!(rows[0]["service"], "udp/5353", "{rows}");
+    });
+}
+
+/// The kernel sends listener reports by itself, so what was counted may change between two looks.
+#[track_caller]
+fn unchanging_stats(lab: &Lab<'_>) -> (String, Value) {
+    let json = || lab.sh("netctl stats --json").expect_code(0).json();
+    for _ in 0..50 {
+        let before = json();
+        let text = lab.sh("netctl stats").expect_code(0).stdout;
+        if json() == before {
+            return (text, before);
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the counters of a host without guests never rest: {:#}", json());
+}
+
+#[test]
+fn stats_are_the_same_as_a_table_and_as_json() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let guest = guest(sandbox);
+        lab.sh("echo hello > /dev/udp/10.0.0.11/5353; echo no > /dev/udp/10.0.0.11/99").expect_code(0);
+        drop(guest);
+        let (text, json) = unchanging_stats(&lab);
+        let (ports, rules) = text.split_once("\n\n").unwrap();
+        let counted: Columns = &[
+            ("PORT", "{port}"),
+            ("DIRECTION", "{direction}"),
+            ("REASON", "{reason}"),
+            ("PACKETS", "{packets}"),
+            ("BYTES", "{bytes}"),
+        ];
+        same(ports, &json["ports"], counted, &[]);
+        let by_rule: Columns = &[
+            ("RULE", "{number}"),
+            ("LINE", "{line}"),
+            ("ACTION", "{action}"),
+            ("PACKETS", "{packets}"),
+            ("BYTES", "{bytes}"),
+            ("TEXT", "{text}"),
+        ];
+        same(rules, &json["rules"], by_rule, &[]);
+        assert_eq!((&json["rules"][2]["packets"], &json["rules"][3]["packets"]), (&1.into(), &1.into()));
+    });
+}
+
+#[test]
+fn events_are_the_same_as_a_line_and_as_json() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let _guest = guest(sandbox);
+        let denied = "echo no > /dev/udp/10.0.0.11/99";
+        lab.sh(denied).expect_code(0);
+        let event = lab.sh("netctl events --json --reason rule").expect_code(0).json();
+        lab.sh(denied).expect_code(0);
+        let line = lab.sh("netctl events --reason rule").expect_code(0).stdout;
+        let template = "{action} {direction} {port} {source} > {destination} {service} {reason} rule {rule.number} \
+                        (line {rule.line}) \"{rule.name}\": {rule.text}";
+        // The first word is the time.
+        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        let expected = filled(template, &event);
+        assert_eq!(words.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert_eq!(event["rule"]["name"], "never 99");
+    });
+}
+
+#[test]
+fn explanations_are_the_same_as_text_and_as_json() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let question = "netctl explain web1 db1 tcp/5432";
+        let text = lab.sh(question).expect_code(0).stdout;
+        let json = lab.sh(&format!("{question} --json")).expect_code(0).json();
+        assert_eq!(json["allowed"], true);
+        let steps = json["steps"].as_array().unwrap();
+        assert_eq!(steps.len(), 2, "{json:#}");
+        for step in steps {
+            let line = filled("{port} {direction}: {action}, {reason}", step);
+            assert!(text.contains(&line), "no `{line}` in\n{text}");
+            let rule = filled("rule {rule.number} (line {rule.line}) \"{rule.name}\": {rule.text}", step);
+            assert!(text.contains(&rule), "no `{rule}` in\n{text}");
+        }
+    });
+}
+
+#[test]
+fn what_changes_is_the_same_as_lines_and_as_json() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        let count = |value: &Value| {
+            value.as_object().unwrap().values().filter_map(Value::as_array).map(Vec::len).sum()
+        };
+        let lines = lab.sh("netctl diff host.toml").expect_code(1).stdout.lines().count();
+        let json = lab.sh("netctl diff host.toml --json").expect_code(1).json();
+        let policy = json["policy"].as_array().unwrap().len();
+        let changes: usize = count(&json["interfaces"]);
+        assert_eq!(changes + policy, lines, "{json:#}");
+        lab.apply();
+        let shown = lab.sh("netctl show").expect_code(0).stdout;
+        assert_eq!(lab.sh("netctl show --json").expect_code(0).json()["document"], shown);
+        assert_eq!(shown, fs::read_to_string("/run/lab/host.toml").unwrap());
+    });
+}
