@@ -35,7 +35,11 @@ impl Address {
     /// 224.0.0.0/4, ff00::/8.
     #[inline(always)]
     pub const fn is_multicast(&self) -> bool {
-        if self.is_v4() { self.0[3].to_ne_bytes()[0] & 0xf0 == 0xe0 } else { self.0[0].to_ne_bytes()[0] == 0xff }
+        if self.is_v4() {
+            self.0[3].to_ne_bytes()[0] & 0xf0 == 0xe0
+        } else {
+            self.0[0].to_ne_bytes()[0] == 0xff
+        }
     }
 
     /// Multicast, or 255.255.255.255.

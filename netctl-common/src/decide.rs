@@ -5,11 +5,11 @@
 
 use core::ops::DerefMut;
 
-use crate::address::{Address, LinkAddress};
 use crate::abi::{
     AddressEntry, AddressKey, ChainEntry, Classes, FlowEntry, FlowKey, NO_PORT, NO_RULE, PairKey, PortEntry,
     PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, port_flags, rule_flags,
 };
+use crate::address::{Address, LinkAddress};
 use crate::classify::{Service, ServiceRow, first_match};
 use crate::flow::{self, Opening, seen};
 use crate::frame::{Frame, Layer, Packet, Tuple, number};
@@ -130,7 +130,7 @@ fn judge<F: Frame + ?Sized, T: Tables>(
         return Ok(verdict);
     }
     without_flow(&judge, frame, facts);
-    if facts.verdict.allows() && judge.from_guest() {
+    if facts.verdict.allows() && judge.is_from_guest() {
         facts.redirect = judge.next_hop(&facts.packet);
     }
     Ok(facts.verdict)
@@ -172,14 +172,14 @@ struct Judge<'a, T> {
 
 impl<T: Tables> Judge<'_, T> {
     #[inline(always)]
-    fn from_guest(&self) -> bool {
+    fn is_from_guest(&self) -> bool {
         matches!(self.direction, Direction::FromGuest)
     }
 
     #[inline(always)]
     fn arp<F: Frame + ?Sized>(&self, frame: &F, packet: &mut Packet) -> Decided<Verdict> {
         let arp = packet.arp(frame)?;
-        if self.from_guest() {
+        if self.is_from_guest() {
             guard::arp(self.tables, self.root, self.port, &arp)?;
         }
         Ok(Verdict::allow(Reason::Arp))
@@ -190,7 +190,7 @@ impl<T: Tables> Judge<'_, T> {
     fn ethertype(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
         let (own, source, destination) = (self.port.classes, &packet.source_mac, &packet.destination_mac);
-        let (source, destination) = if self.from_guest() {
+        let (source, destination) = if self.is_from_guest() {
             (own.source, self.station_classes(destination).destination)
         } else if packet.is_group_frame() {
             (self.station_classes(source).source, self.station_classes(destination).destination)
@@ -238,7 +238,7 @@ impl<T: Tables> Judge<'_, T> {
                     entry.generation = self.root.generation;
                     (entry.next_hop, entry.next_mac) = (0, LinkAddress::NONE);
                 }
-                if self.from_guest() {
+                if self.is_from_guest() {
                     facts.redirect = self.next_hop_of_flow(&mut entry, &facts.packet);
                 }
                 if self.tables.writes() {
@@ -294,7 +294,7 @@ impl<T: Tables> Judge<'_, T> {
     #[inline(always)]
     fn addresses(&self, packet: &Packet) -> Decided<()> {
         guard::martian(packet)?;
-        if self.from_guest() {
+        if self.is_from_guest() {
             guard::source(self.tables, self.root, self.port, packet)?;
             return Ok(guard::router(packet)?);
         }
@@ -308,7 +308,7 @@ impl<T: Tables> Judge<'_, T> {
     #[inline(always)]
     fn neighbor<F: Frame + ?Sized>(&self, frame: &F, packet: &Packet) -> Decided<Verdict> {
         guard::neighbor_header(packet)?;
-        if self.from_guest() {
+        if self.is_from_guest() {
             guard::neighbor(self.tables, self.root, self.port, packet, frame)?;
         }
         Ok(Verdict::allow(Reason::NeighborDiscovery))
@@ -319,11 +319,11 @@ impl<T: Tables> Judge<'_, T> {
     fn group(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
         guard::martian(packet)?;
-        if self.from_guest() {
+        if self.is_from_guest() {
             guard::source(self.tables, self.root, self.port, packet)?;
             guard::router(packet)?;
         }
-        let source = if self.from_guest() {
+        let source = if self.is_from_guest() {
             self.local_classes(&packet.tuple.source)?.source
         } else if packet.tuple.source.is_unspecified() {
             self.station_classes(&packet.source_mac).source
@@ -390,7 +390,7 @@ impl<T: Tables> Judge<'_, T> {
         facts.packet.inner(frame, &mut facts.inner)?;
         facts.key.set(&facts.inner, self.direction.opposite());
         let tuple = &facts.packet.tuple;
-        let local = if self.from_guest() { &tuple.source } else { &tuple.destination };
+        let local = if self.is_from_guest() { &tuple.source } else { &tuple.destination };
         if facts.key.local == *local {
             Ok(Verdict::allow(Reason::Related))
         } else {

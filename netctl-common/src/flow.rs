@@ -103,7 +103,9 @@ impl FlowKey {
             number::TCP | number::UDP | number::SCTP if from_guest => {
                 (tuple.source_port, tuple.destination_port, Role::None)
             }
-            number::TCP | number::UDP | number::SCTP => (tuple.destination_port, tuple.source_port, Role::None),
+            number::TCP | number::UDP | number::SCTP => {
+                (tuple.destination_port, tuple.source_port, Role::None)
+            }
             number::ICMP | number::ICMP6 => icmp_role(tuple, from_guest),
             _ => (0, 0, Role::None),
         };

@@ -4,8 +4,8 @@
 //! because a flow exists only after they passed; the MAC address is checked on every frame.
 
 use crate::abi::{AddressKey, PortEntry, Root, port_flags};
-use crate::decide::Tables;
 use crate::address::{Address, LinkAddress};
+use crate::decide::Tables;
 use crate::frame::header::TypeLength;
 use crate::frame::{Arp, Frame, Layer, Packet, number};
 use crate::verdict::{Direction, Reason};
@@ -67,7 +67,8 @@ pub fn is_own<T: Tables>(
 #[inline(always)]
 pub fn martian(packet: &Packet) -> Result<(), Reason> {
     let (source, destination) = (&packet.tuple.source, &packet.tuple.destination);
-    if source.is_group() || source.is_loopback() || destination.is_loopback() || destination.is_unspecified() {
+    if source.is_group() || source.is_loopback() || destination.is_loopback() || destination.is_unspecified()
+    {
         return Err(Reason::MartianAddress);
     }
     Ok(())

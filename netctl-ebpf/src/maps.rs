@@ -55,7 +55,7 @@ maps! {
     PORT_COUNTERS_OF = "port_counters": ArrayOfMaps<PerCpuArray<Counter, PORT_COUNTERS_LEN>, PORTS_LEN>,
     STRAY_COUNTERS = "stray_counters": PerCpuArray<Counter, PORT_COUNTERS_LEN>,
     EVENTS = "events": RingBuf<Event, EVENTS_LEN>,
-    EVENT_BUDGET = "event_budget": PerCpuArray<EventBudget, PORTS_LEN>,
+    EVENT_BUDGET = "event_budget": PerCpuArray<EventBudget, { PORTS_LEN + 1 }>,
     ANSWER = "answer": Array<Answer, 1>,
     FACTS = "facts": PerCpuArray<Facts, 1>,
 }

@@ -2,7 +2,7 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
-use netctl_common::abi::{Answer, Counter, Event, NO_PORT, NO_RULE, event_flags};
+use netctl_common::abi::{Answer, Counter, Event, MAX_PORTS, NO_PORT, NO_RULE, event_flags};
 use netctl_common::decide::Facts;
 use netctl_common::frame::{Layer, Packet};
 use netctl_common::limit;
@@ -48,7 +48,8 @@ fn count(counter: Option<*mut Counter>, length: u32) {
 fn report(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
     // SAFETY: the helper has no arguments.
     let now = unsafe { bpf_ktime_get_ns() };
-    let slot = if facts.port == NO_PORT { 0 } else { facts.port };
+    // Interfaces that are no ports share the slot behind the last port.
+    let slot = if facts.port == NO_PORT { MAX_PORTS } else { facts.port };
     let Some(budget) = EVENT_BUDGET.get_ptr_mut(slot) else { return };
     // SAFETY: per CPU, as in `count`.
     let budget = unsafe { &mut *budget };

@@ -15,6 +15,7 @@ use netctl_common::abi::{Counter, Root, RuleEntry};
 use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
 use crate::config::{self, Config, Rule};
 use crate::document::Document;
+use crate::kernel::attach::AttachPort;
 use crate::kernel::pins::Pins;
 use crate::kernel::publish::Publication;
 use crate::kernel::{Kernel, KernelError};
@@ -89,10 +90,11 @@ pub async fn apply(bpffs: &Path, document: &Document) -> Result<Applied, ApplyEr
                 return Err(cause);
             }
         };
-    before.carry_counters(&kernel, config, &compiled)?;
     network::apply::start(&netlink, &plan).await?;
     network::apply::remove(&netlink, &plan).await?;
     kernel.forget_ports(&compiled.ports.iter().map(|port| (port.name.as_str(), port.id)).collect())?;
+    // Last: counts are no reason to leave a port down.
+    before.carry_counters(&kernel, config, &compiled)?;
     Ok(Applied { generation, plan })
 }
 
@@ -133,14 +135,23 @@ async fn enforce(
     let index = |interface: &str| observed.named(interface).map(|found| found.index);
     let interfaces: BTreeMap<String, u32> =
         compiled.ports.iter().filter_map(|p| Some((p.name.clone(), index(&p.interface)?))).collect();
-    for port in &compiled.ports {
-        if let Some(&ifindex) = interfaces.get(&port.name) {
-            kernel.attach(&port.name, port.id, &port.interface, ifindex)?;
-        }
-    }
+    let ports: Vec<AttachPort<'_>> = compiled
+        .ports
+        .iter()
+        .filter_map(|port| {
+            let ifindex = *interfaces.get(&port.name)?;
+            Some(AttachPort { name: &port.name, id: port.id, interface: &port.interface, ifindex })
+        })
+        .collect();
     let publication =
         Publication { compiled, interfaces: &interfaces, document: &document.text, namespace: namespace()? };
-    Ok(kernel.publish(&publication)?)
+    // Both wait for the kernel's readers, and neither is seen by a frame before the switch.
+    let filled = std::thread::scope(|scope| {
+        let filled = scope.spawn(|| kernel.fill(&publication));
+        kernel.attach(&ports)?;
+        filled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    Ok(kernel.switch(filled)?)
 }
 
 async fn take_back(netlink: &Netlink, made: network::apply::Made, cause: ApplyError) -> ApplyError {

@@ -18,6 +18,20 @@ pub struct Document {
     pub findings: Diagnostics,
 }
 
+/// Reads and parses, for who compiles it anyway; the inner error holds all errors of the document.
+pub fn parse(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
+    let bytes = read_bytes(path)?;
+    let parsed = config::parse_bytes(&path.display().to_string(), &bytes);
+    Ok(parsed.map(|parsed| document(bytes, parsed)))
+}
+
+fn document(bytes: Vec<u8>, Parsed { config, warnings }: Parsed) -> Document {
+    // The parser has just taken them as text.
+    let text =
+        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    Document { text, config, findings: warnings }
+}
+
 /// Reads and checks; the inner error holds all errors of the document.
 pub fn read(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
     Ok(check(&path.display().to_string(), read_bytes(path)?))
@@ -25,21 +39,19 @@ pub fn read(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
 
 /// Checks the bytes of a document.
 pub fn check(name: &str, bytes: Vec<u8>) -> Result<Document, Diagnostics> {
-    let Parsed { config, warnings: mut findings } = config::parse_bytes(name, &bytes)?;
-    // The parser has just taken them as text.
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    if let Err(error) = compile_new(&config) {
-        findings.push(compile_diagnostic(&error));
-        return Err(findings);
+    let mut document = config::parse_bytes(name, &bytes).map(|parsed| document(bytes, parsed))?;
+    if let Err(error) = compile_new(&document.config) {
+        document.findings.push(compile_diagnostic(&error));
+        return Err(document.findings);
     }
-    for warning in compile::lint(&config, &Budget::default()) {
+    for warning in compile::lint(&document.config, &Budget::default()) {
         let found = Diagnostic::on_line(Severity::Warning, warning.line, warning.message, warning.help);
-        findings.push(match warning.other_line {
+        document.findings.push(match warning.other_line {
             Some(line) => found.and_line(line, "this one comes first"),
             None => found,
         });
     }
-    Ok(Document { text, config, findings })
+    Ok(document)
 }
 
 /// As if nothing ran yet.

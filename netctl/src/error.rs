@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::apply::ApplyError;
 use crate::config::Config;
 use crate::kernel::KernelError;
 
@@ -33,16 +34,16 @@ pub enum Error {
     #[error(transparent)]
     Run(#[from] crate::vmm::run::RunError),
     #[error(transparent)]
-    Apply(#[from] crate::apply::ApplyError),
+    Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),
 }
 
 impl Error {
-    /// Exit status. A document that is too large to be read is a document with errors.
+    /// Exit status. A document that is too large to be read, or for the budgets, is a document with errors.
     pub const fn status(&self) -> u8 {
         match self {
-            Self::TooLarge { .. } => Outcome::No.status(),
+            Self::TooLarge { .. } | Self::Apply(ApplyError::Compile(_)) => Outcome::No.status(),
             _ => COULD_NOT_RUN,
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-use netctl_common::address::{Address, LinkAddress};
 use netctl_common::abi::{NO_PORT, NO_RULE};
+use netctl_common::address::{Address, LinkAddress};
 use netctl_common::frame::number;
 use serde::Serialize;
 

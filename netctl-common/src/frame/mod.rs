@@ -348,14 +348,16 @@ impl Packet {
     #[inline(always)]
     pub fn arp<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<Arp, Reason> {
         let body: header::Arp = frame.read(ETHERNET_LEN).ok_or(Reason::Truncated)?;
-        let ethernet_ipv4 = (u16::from_be(body.hardware), u16::from_be(body.protocol), u16::from_be(body.lengths))
-            == (1, number::ETHERTYPE_IPV4, 0x0604);
+        let ethernet_ipv4 =
+            (u16::from_be(body.hardware), u16::from_be(body.protocol), u16::from_be(body.lengths))
+                == (1, number::ETHERTYPE_IPV4, 0x0604);
         let request_or_reply = matches!(u16::from_be(body.operation), 1 | 2);
         if !ethernet_ipv4 || !request_or_reply {
             return Err(Reason::BadHeader);
         }
         let address = |halves: [u16; 2]| Address::v4(bytemuck::cast(halves));
-        let arp = Arp { sender_mac: body.sender_mac, sender: address(body.sender), target: address(body.target) };
+        let arp =
+            Arp { sender_mac: body.sender_mac, sender: address(body.sender), target: address(body.target) };
         self.tuple.source = arp.sender;
         self.tuple.destination = arp.target;
         Ok(arp)

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::block_on;
-use super::check::sound_document;
+use super::check::{parsed_document, sound_document};
 use crate::apply;
 use crate::cli::{ApplyArgs, FileArgs};
 use crate::diff::{self, RuleChange};
@@ -29,11 +29,12 @@ pub(super) fn run(
     color: bool,
     out: &mut impl Write,
 ) -> Result<Outcome, Error> {
-    let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
     if args.dry_run {
+        let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
         difference(bpffs, &document)?.write(args.json, out)?;
         return Ok(Outcome::Yes);
     }
+    let Some(document) = parsed_document(&args.file, color)? else { return Ok(Outcome::No) };
     let applied = block_on(apply::apply(bpffs, &document))??;
     let written = if args.json {
         write_json(out, &serde_json::json!({ "generation": applied.generation, "interfaces": applied.plan }))

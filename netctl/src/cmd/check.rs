@@ -30,7 +30,16 @@ pub(super) fn run(args: &FileArgs, color: bool, out: &mut impl Write) -> Result<
 
 /// Reads a document for a command that needs one without errors; `None` after its errors were printed.
 pub(super) fn sound_document(file: &std::path::Path, color: bool) -> Result<Option<Document>, Error> {
-    match document::read(file)? {
+    sound(document::read(file)?, color)
+}
+
+/// Without the compiler's findings, for a command that compiles it: `apply` tells of its errors itself.
+pub(super) fn parsed_document(file: &std::path::Path, color: bool) -> Result<Option<Document>, Error> {
+    sound(document::parse(file)?, color)
+}
+
+fn sound(checked: Result<Document, Diagnostics>, color: bool) -> Result<Option<Document>, Error> {
+    match checked {
         Ok(document) => {
             report(&document.findings, color)?;
             Ok(Some(document))

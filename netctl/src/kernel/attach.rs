@@ -20,6 +20,18 @@ use super::{KernelError, sys};
 /// Connections that one port can have at once; the least recently used makes room.
 pub const FLOWS_PER_PORT: u32 = 8192;
 
+/// Ports whose programs are attached at the same time.
+const SIDE_BY_SIDE: usize = 16;
+
+/// A port and its interface.
+#[derive(Clone, Copy, Debug)]
+pub struct AttachPort<'a> {
+    pub name: &'a str,
+    pub id: u32,
+    pub interface: &'a str,
+    pub ifindex: u32,
+}
+
 /// Priority of the clsact filter: before what others may have put there.
 const PRIORITY: u16 = 1;
 
@@ -32,14 +44,27 @@ const fn tap_hook(direction: Direction) -> TcAttachType {
 }
 
 impl Kernel {
-    /// Makes the tables of a port and attaches both programs to its interface. What is there already stays.
+    /// Makes the tables of ports and attaches both programs to their interfaces. What is there already stays.
     ///
-    /// Until a generation names the interface, the programs deny everything there.
-    pub fn attach(&self, port: &str, id: u32, interface: &str, ifindex: u32) -> Result<(), KernelError> {
-        self.make_port_tables(id)?;
+    /// Until a generation names an interface, the programs deny everything there. Each step waits for the kernel's
+    /// readers, so that ports go side by side.
+    pub fn attach(&self, ports: &[AttachPort<'_>]) -> Result<(), KernelError> {
+        ports.chunks(SIDE_BY_SIDE).try_for_each(|ports| {
+            std::thread::scope(|scope| {
+                let steps = ports.iter().flat_map(|port| {
+                    let tables = scope.spawn(|| self.make_port_tables(port.id));
+                    [tables, scope.spawn(|| self.attach_programs(port))]
+                });
+                let steps: Vec<_> = steps.collect();
+                steps.into_iter().try_for_each(joined)
+            })
+        })
+    }
+
+    fn attach_programs(&self, port: &AttachPort<'_>) -> Result<(), KernelError> {
         for direction in Direction::ALL {
-            if !self.is_attached(port, ifindex, direction)? {
-                self.attach_program(port, interface, direction)?;
+            if !self.is_attached(port.name, port.ifindex, direction)? {
+                self.attach_program(port.name, port.interface, direction)?;
             }
         }
         Ok(())

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use bytemuck::Pod;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, NO_INTERFACE, NO_PORT, NO_RULE, PairKey,
-    PortEntry, PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, maps,
+    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, NO_INTERFACE, NO_PORT,
+    NO_RULE, PairKey, PortEntry, PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 use netctl_common::verdict::{Action, Direction, REASONS, Reason};
@@ -233,7 +233,12 @@ fn port(ifindex: u32, entry: &PortEntry, names: &Names) -> Element {
     let place = format!("network {} zone {}", entry.network, entry.zone);
     element(
         format!("ifindex {ifindex}"),
-        format!("{name} id {} mac {mac} {place} {} flags {:#x}", entry.id, classes(&entry.classes), entry.flags),
+        format!(
+            "{name} id {} mac {mac} {place} {} flags {:#x}",
+            entry.id,
+            classes(&entry.classes),
+            entry.flags
+        ),
     )
 }
 

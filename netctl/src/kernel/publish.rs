@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PairKey, PortEntry,
-    PrefixKey, Root, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, maps,
+    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PairKey,
+    PortEntry, PrefixKey, Root, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
@@ -36,6 +36,14 @@ pub struct Publication<'a> {
     pub namespace: u32,
 }
 
+/// A generation that is ready to run.
+#[derive(Debug)]
+#[must_use = "it runs only after `switch`"]
+pub struct Filled {
+    ports: Rows,
+    generation: u32,
+}
+
 /// One inner map with its contents.
 struct Table {
     name: &'static str,
@@ -44,31 +52,32 @@ struct Table {
 }
 
 impl Kernel {
-    /// Makes `publication` the running generation and returns its number. On an error the running one stays.
-    pub fn publish(&self, publication: &Publication<'_>) -> Result<u32, KernelError> {
+    /// Fills the tables of the next generation beside the running one; nothing uses them yet.
+    pub fn fill(&self, publication: &Publication<'_>) -> Result<Filled, KernelError> {
         let before = self.root()?;
         let slot = before.map_or(0, |root| (root.slot + 1) % SLOTS);
         let generation = before.map_or(0, |root| root.generation).wrapping_add(1).max(1);
-        let tables = tables(publication)?;
+        let ports = port_rows(publication, root_of(publication, slot, generation))?;
+        let tables = tables(publication);
         std::thread::scope(|scope| {
             let threads: Vec<_> =
-                tables.iter().map(|table| scope.spawn(move || self.fill(table, slot))).collect();
+                tables.iter().map(|table| scope.spawn(move || self.fill_table(table, slot))).collect();
             threads.into_iter().try_for_each(attach::joined)
         })?;
-        self.switch(port_rows(publication, root_of(publication, slot, generation))?)?;
-        Ok(generation)
+        Ok(Filled { ports, generation })
     }
 
-    fn fill(&self, table: &Table, slot: u32) -> Result<(), KernelError> {
+    /// Makes a filled generation the running one: the one step that changes what runs. Returns its number.
+    pub fn switch(&self, filled: Filled) -> Result<u32, KernelError> {
+        self.fill_table(&hash_table::<u32, PortEntry>(maps::ROOT, filled.ports), 0)?;
+        Ok(filled.generation)
+    }
+
+    fn fill_table(&self, table: &Table, slot: u32) -> Result<(), KernelError> {
         let fail = |operation| move |e| KernelError::map(table.name, operation, e);
         let inner = sys::create(table.name, &table.shape).map_err(fail("making it"))?;
         insert_all(&inner, table).map_err(fail("filling it"))?;
         set_inner(&self.map(table.name)?, table.name, slot, &inner)
-    }
-
-    /// The one step that changes what runs.
-    fn switch(&self, ports: Rows) -> Result<(), KernelError> {
-        self.fill(&hash_table::<u32, PortEntry>(maps::ROOT, ports), 0)
     }
 
     /// Carries the counts of rules over from the generation before: `before[i]` belongs to rule `i`.
@@ -137,13 +146,13 @@ pub(super) struct TrieKey {
     pub data: PrefixKey,
 }
 
-fn tables(publication: &Publication<'_>) -> Result<Vec<Table>, KernelError> {
+fn tables(publication: &Publication<'_>) -> Vec<Table> {
     let compiled = publication.compiled;
     let mut prefixes = Rows::default();
     for ((prefix_len, data), entry) in &compiled.prefixes {
         prefixes.push(&TrieKey { prefix_len: *prefix_len, data: *data }, entry);
     }
-    Ok(vec![
+    vec![
         hash_table::<StationKey, StationEntry>("stations", station_rows(publication)),
         hash_table::<AddressKey, AddressEntry>("addresses", Rows::of(&compiled.addresses)),
         Table {
@@ -164,7 +173,7 @@ fn tables(publication: &Publication<'_>) -> Result<Vec<Table>, KernelError> {
             rows: Rows::default(),
         },
         document(publication.document),
-    ])
+    ]
 }
 
 fn services(rows: &[Vec<u16>]) -> Table {

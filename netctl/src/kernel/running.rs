@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
-use netctl_common::flow::tick;
 use netctl_common::abi::{
-    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, MAX_PORTS, NAME_LEN, NO_INTERFACE, PORT_COUNTERS, PortEntry,
-    Root, RuleEntry, maps,
+    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, MAX_PORTS, NAME_LEN, NO_INTERFACE,
+    PORT_COUNTERS, PortEntry, Root, RuleEntry, maps,
 };
+use netctl_common::flow::tick;
 
 use super::load::Kernel;
 use super::{KernelError, bytes, sys};

@@ -210,7 +210,11 @@ impl ClassNumbers<'_, '_> {
         for (&(zone, address), &owner) in owned {
             let around = tree.longest(address).map(|number| inside[number]).unwrap_or_default();
             let signature = identity(owner).union(around, self.signatures);
-            entries.push((AddressKey { zone, address: address.to_be_bytes().into() }, owner, self.of(signature)?));
+            entries.push((
+                AddressKey { zone, address: address.to_be_bytes().into() },
+                owner,
+                self.of(signature)?,
+            ));
         }
         Ok(entries)
     }
