@@ -7,6 +7,7 @@ pub mod bridge;
 pub mod cli;
 pub mod frame;
 pub mod guest;
+pub mod lab;
 pub mod policies;
 pub mod process;
 pub mod sandbox;
