@@ -1,11 +1,11 @@
 //! A host as netctl makes it: a document applied by the `netctl` binary inside a [`Sandbox`], guests on the real
 //! taps of its ports, and what `netctl stats`, `events` and `flows` say. What a document means is not known here.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub struct Lab<'s> {
     sandbox: &'s Sandbox,
     ports: BTreeMap<String, Port>,
     guests: BTreeMap<String, Guest>,
-    documents: Cell<u32>,
+    documents: AtomicU32,
 }
 
 /// A row of `netctl port list --json`.
@@ -68,7 +68,7 @@ impl<'s> Lab<'s> {
     /// Like [`Self::up`].
     pub fn bare(sandbox: &'s Sandbox, document: &str) -> Result<Self> {
         let mut lab =
-            Self { sandbox, ports: BTreeMap::new(), guests: BTreeMap::new(), documents: Cell::new(0) };
+            Self { sandbox, ports: BTreeMap::new(), guests: BTreeMap::new(), documents: AtomicU32::new(0) };
         lab.apply(document)?;
         lab.ports = lab.read::<Vec<Port>>(&["port", "list", "--json"])?.into_iter().map(named).collect();
         Ok(lab)
@@ -151,7 +151,7 @@ impl<'s> Lab<'s> {
     /// If it cannot be written.
     pub fn write(&self, document: &str) -> Result<String> {
         fs::create_dir_all(FOLDER).with_context(|| format!("cannot make {FOLDER}"))?;
-        let number = self.documents.replace(self.documents.get() + 1);
+        let number = self.documents.fetch_add(1, Ordering::Relaxed);
         let path = format!("{FOLDER}/{number}.toml");
         fs::write(Path::new(&path), document).with_context(|| format!("cannot write {path}"))?;
         Ok(path)

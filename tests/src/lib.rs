@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod bridge;
 pub mod cli;
+pub mod demo;
 pub mod frame;
 pub mod guest;
 pub mod lab;
