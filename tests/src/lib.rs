@@ -8,6 +8,7 @@ pub mod cli;
 pub mod demo;
 pub mod frame;
 pub mod guest;
+pub mod lab;
 pub mod machine;
 pub mod policies;
 pub mod process;
