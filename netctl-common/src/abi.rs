@@ -187,6 +187,8 @@ pub struct RuleEntry {
     /// Line in the document, counted from 1.
     pub line: u32,
     pub reserved: u32,
+    /// Hash of all that the rule says, for user space: equal for the same rule in another generation.
+    pub identity: u64,
     /// What the same rule had counted in earlier generations; written by user space only.
     pub before: Counter,
 }
@@ -354,6 +356,6 @@ const _: () = {
     assert!(size_of::<AddressKey>() == 20);
     assert!(size_of::<FlowKey>() == 40);
     assert!(size_of::<FlowEntry>() == 64);
-    assert!(size_of::<RuleEntry>() == 32);
+    assert!(size_of::<RuleEntry>() == 40);
     assert!(size_of::<Event>() == 88);
 };

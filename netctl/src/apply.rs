@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use netctl_common::abi::{Counter, Root, RuleEntry};
 
 use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
-use crate::config::{self, Config, Rule};
+use crate::config::Config;
 use crate::document::Document;
 use crate::kernel::attach::AttachPort;
 use crate::kernel::pins::Pins;
@@ -94,7 +94,7 @@ pub async fn apply(bpffs: &Path, document: &Document) -> Result<Applied, ApplyEr
     network::apply::remove(&netlink, &plan).await?;
     kernel.forget_ports(&compiled.ports.iter().map(|port| (port.name.as_str(), port.id)).collect())?;
     // Last: counts are no reason to leave a port down.
-    before.carry_counters(&kernel, config, &compiled)?;
+    before.carry_counters(&kernel, &compiled)?;
     Ok(Applied { generation, plan })
 }
 
@@ -187,35 +187,16 @@ impl Before {
     }
 
     /// Rules that are the same as before go on counting from where they were, wherever they stand now.
-    fn carry_counters(
-        &self,
-        kernel: &Kernel,
-        config: &Config,
-        compiled: &Compiled,
-    ) -> Result<(), ApplyError> {
+    fn carry_counters(&self, kernel: &Kernel, compiled: &Compiled) -> Result<(), ApplyError> {
         let Some(old_root) = self.root else { return Ok(()) };
         let old_rules = kernel.rules(&old_root)?;
-        if old_rules.iter().all(|(_, counted)| *counted == Counter::default()) {
-            return Ok(());
-        }
-        let document = kernel.document(&old_root)?;
-        // Another version's document may not parse; its counts are lost, nothing else.
-        let Ok(old) = config::parse("document before", &document) else { return Ok(()) };
-        let old = old.config;
-        let mut counted: HashMap<_, _> = old
-            .policy
-            .rules
-            .iter()
-            .map(Rule::meaning)
-            .zip(old_rules.iter().map(|(_, counted)| *counted))
-            .collect();
-        let rules = compiled.rules.iter().zip(&config.policy.rules);
-        let carried: Vec<RuleEntry> = rules
-            .map(|(entry, rule)| RuleEntry {
-                before: counted.remove(&rule.meaning()).unwrap_or_default(),
-                ..*entry
-            })
-            .collect();
+        let mut counted: HashMap<u64, Counter> =
+            old_rules.iter().map(|(rule, counted)| (rule.identity, *counted)).collect();
+        let carry = |rule: &RuleEntry| RuleEntry {
+            before: counted.remove(&rule.identity).unwrap_or_default(),
+            ..*rule
+        };
+        let carried: Vec<RuleEntry> = compiled.rules.iter().map(carry).collect();
         let slot = kernel.running()?.slot;
         Ok(kernel.carry_counters(slot, &carried)?)
     }

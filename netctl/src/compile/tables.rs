@@ -106,6 +106,15 @@ fn rule_entry(rule: &Rule) -> RuleEntry {
         flags: if rule.log { rule_flags::LOG } else { 0 },
         line: rule.line,
         reserved: 0,
+        identity: identity(rule),
         before: Counter::default(),
     }
+}
+
+/// The same in every process of this build; another build's rules begin to count anew.
+fn identity(rule: &Rule) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    rule.meaning().hash(&mut hasher);
+    hasher.finish()
 }

@@ -280,5 +280,3 @@ pub fn root_of(publication: &Publication<'_>, slot: u32, generation: u32) -> Roo
 pub(super) fn possible_cpus() -> usize {
     aya::util::nr_cpus().unwrap_or(1)
 }
-
-const _: () = assert!(size_of::<RuleEntry>() == 32);
