@@ -115,6 +115,8 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     tables: &T,
     facts: &mut Facts,
 ) -> Decided<Verdict> {
+    // Frames at no port are counted too.
+    facts.packet.length = frame.len();
     let port = tables.port(ifindex)?;
     let root = &port.root;
     facts.port = port.id;
@@ -231,6 +233,9 @@ impl<T: Tables> Judge<'_, T> {
                     let opener = Direction::decode(entry.opener);
                     out_of_line(facts, |facts| self.judge_again(&facts.key, opener));
                     if !self.tables.writes() {
+                        if self.is_from_guest() {
+                            facts.redirect = self.next_hop(&facts.packet);
+                        }
                         return Ok(Some(as_flow(facts.verdict)));
                     }
                     entry.action = facts.verdict.action as u8;
@@ -308,6 +313,7 @@ impl<T: Tables> Judge<'_, T> {
     #[inline(always)]
     fn neighbor<F: Frame + ?Sized>(&self, frame: &F, packet: &Packet) -> Decided<Verdict> {
         guard::neighbor_header(packet)?;
+        guard::martian(packet)?;
         if self.is_from_guest() {
             guard::neighbor(self.tables, self.root, self.port, packet, frame)?;
         }

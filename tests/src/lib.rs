@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod bridge;
+pub mod cases;
 pub mod cli;
 pub mod demo;
 pub mod frame;

@@ -372,6 +372,10 @@ impl Packet {
             Layer::Ipv4 => inner_ipv4(frame, at, tuple)?,
             _ => inner_ipv6(frame, at, tuple)?,
         };
+        // What lies behind the end of the packet is padding, which its receiver does not see.
+        if transport + 8 > self.end {
+            return Err(Reason::Truncated);
+        }
         let head: Udp = frame.read(transport).ok_or(Reason::Truncated)?;
         let [first, second, third] = [head.source_port, head.destination_port, head.length].map(u16::from_be);
         (tuple.source_port, tuple.destination_port) = match tuple.protocol {

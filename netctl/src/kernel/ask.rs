@@ -2,6 +2,7 @@
 //!
 //! A twin of each program is loaded from the same object over the same maps, with everything that writes compiled
 //! out by a constant; it answers into a map of its own. It runs by `BPF_PROG_TEST_RUN` on the port's interface.
+//! [`Live`] runs the programs themselves in the same way, for tests of what they leave behind.
 
 use std::io;
 
@@ -37,6 +38,39 @@ impl Kernel {
     }
 }
 
+/// The pinned programs, run as if a frame had passed: with flows, counters and events.
+#[derive(Debug)]
+pub struct Live {
+    /// Index: [`Direction`].
+    programs: [SchedClassifier; 2],
+}
+
+impl Kernel {
+    pub fn live(&self) -> Result<Live, KernelError> {
+        let open = |name| SchedClassifier::from_pin(self.pins.program(name)).map_err(load_error);
+        let [from_guest, to_guest] = Direction::ALL.map(program_name);
+        Ok(Live { programs: [open(from_guest)?, open(to_guest)?] })
+    }
+}
+
+impl Live {
+    /// Lets `frame` pass in `direction` at the interface, up to the hook's return code (`TC_ACT_*`), which is
+    /// returned and not acted on.
+    pub fn run(&self, direction: Direction, ifindex: u32, frame: &[u8]) -> Result<i32, KernelError> {
+        run(&self.programs[direction as usize], ifindex, frame)
+    }
+}
+
+fn run(program: &SchedClassifier, ifindex: u32, frame: &[u8]) -> Result<i32, KernelError> {
+    let context = SkBuff { ifindex, ..bytemuck::Zeroable::zeroed() };
+    let mut options = TestRunOptions::new();
+    options.data_in = Some(frame);
+    options.ctx_in = Some(bytemuck::bytes_of(&context));
+    let result = program.test_run(options).map_err(|e| KernelError::TestRun(io::Error::other(e)))?;
+    // The kernel's field is unsigned; return codes are not (include/uapi/linux/pkt_cls.h).
+    Ok(result.return_value as i32)
+}
+
 /// The leading fields of `struct __sk_buff` (include/uapi/linux/bpf.h); all but the interface must be zero.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
@@ -50,12 +84,7 @@ impl Twin {
     /// What happens to `frame` in `direction` at the interface. The interface must exist in this network namespace.
     pub fn ask(&mut self, direction: Direction, ifindex: u32, frame: &[u8]) -> Result<Answered, KernelError> {
         self.clear()?;
-        let context = SkBuff { ifindex, ..bytemuck::Zeroable::zeroed() };
-        let program: &SchedClassifier = classifier(&mut self.object, program_name(direction))?;
-        let mut options = TestRunOptions::new();
-        options.data_in = Some(frame);
-        options.ctx_in = Some(bytemuck::bytes_of(&context));
-        program.test_run(options).map_err(|e| KernelError::TestRun(io::Error::other(e)))?;
+        run(classifier(&mut self.object, program_name(direction))?, ifindex, frame)?;
         self.answer()
     }
 

@@ -1,0 +1,81 @@
+//! The table of cases: documents, frames, and what must come of them at which port and in which direction.
+//!
+//! One file per subject; each expectation is written down from the meaning of a policy, by the names of
+//! reasons and rules. Run by `tests/host.rs` on tables in user space and by `tests/kernel.rs` in the kernel.
+
+pub mod answers;
+mod arp;
+mod case;
+mod discovery;
+mod documents;
+mod ethertypes;
+mod flows;
+mod framing;
+mod groups;
+mod icmp;
+mod ipv4;
+mod ipv6;
+mod martians;
+mod order;
+mod ownership;
+mod policy_change;
+pub mod random;
+mod related;
+mod selectors;
+mod sequence;
+mod services;
+mod stations;
+mod tcp;
+mod timeouts;
+mod truncation;
+mod world;
+mod zones;
+
+pub use case::{At, Case, Expected, NO_PORT_INTERFACE};
+pub use sequence::{Sequence, Step};
+pub use world::World;
+
+use netctl_common::verdict::Reason;
+
+/// Cases that one document answers.
+#[derive(Debug)]
+pub struct Subject {
+    pub name: &'static str,
+    pub document: String,
+    pub cases: Vec<Case>,
+}
+
+/// Single frames; no flow is there.
+pub fn subjects() -> Vec<Subject> {
+    vec![
+        selectors::subject(),
+        services::subject(),
+        ethertypes::subject(),
+        order::subject(),
+        order::subject_open(),
+        ipv4::subject(),
+        ipv6::subject(),
+        tcp::subject(),
+        framing::subject(),
+        truncation::subject(),
+        ownership::subject(),
+        arp::subject(),
+        discovery::subject(),
+        martians::subject(),
+        groups::subject(),
+        icmp::subject(),
+        zones::subject(),
+    ]
+}
+
+/// Frames in order, with the flows that they leave behind.
+pub fn sequences() -> Vec<Sequence> {
+    [flows::sequences(), related::sequences(), policy_change::sequences(), timeouts::sequences()].concat()
+}
+
+/// Reasons that no case can reach, and why. Where the kernel can, `tests/kernel.rs` has a test of its own.
+pub const UNREACHED: [(Reason, &str); 3] = [
+    (Reason::NoPolicy, "cases are asked of a document; before the first one is published there is none"),
+    (Reason::Internal, "a publication has all tables; one would have to be taken away"),
+    (Reason::FlowTable, "a table with least-recently-used eviction makes room for a new flow"),
+];

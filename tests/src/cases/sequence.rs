@@ -1,0 +1,51 @@
+//! Frames in order at ports of one host: what came before decides with them.
+
+use super::case::{At, Expected};
+
+/// A row of many frames.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    /// A sentence.
+    pub name: String,
+    pub document: String,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Frame {
+        at: At,
+        frame: Vec<u8>,
+        expected: Expected,
+    },
+    /// Seconds pass. Only the host can: the kernel's clock runs by itself.
+    Wait(u64),
+    /// Another document is applied.
+    Apply(String),
+}
+
+impl Sequence {
+    pub(super) fn new(name: impl Into<String>, document: &str) -> Self {
+        Self { name: name.into(), document: document.to_owned(), steps: Vec::new() }
+    }
+
+    pub(super) fn then(mut self, at: At, frame: Vec<u8>, expected: Expected) -> Self {
+        self.steps.push(Step::Frame { at, frame, expected });
+        self
+    }
+
+    pub(super) fn wait(mut self, seconds: u64) -> Self {
+        self.steps.push(Step::Wait(seconds));
+        self
+    }
+
+    pub(super) fn apply(mut self, document: &str) -> Self {
+        self.steps.push(Step::Apply(document.to_owned()));
+        self
+    }
+
+    /// Whether time must pass in it.
+    pub fn waits(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Wait(_)))
+    }
+}

@@ -1,0 +1,162 @@
+//! The same cases, sequences and random frames in the kernel, by `BPF_PROG_TEST_RUN` of the real programs on
+//! real taps: the host's verdict is the kernel's. Needs root, and fails without.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "kernel/lab.rs"]
+mod lab;
+#[path = "kernel/live.rs"]
+mod live;
+#[path = "kernel/random.rs"]
+mod random;
+#[path = "kernel/traces.rs"]
+mod traces;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use netctl_common::abi::Counter;
+use netctl_common::decide::{Facts, decide};
+use netctl_common::verdict::{Direction, REASONS, Reason, Verdict};
+use netctl_tests::cases::{At, Sequence, Step, Subject, sequences, subjects};
+use netctl_tests::sandbox::Sandbox;
+
+use lab::{Lab, can_run};
+use live::agree;
+use traces::Traces;
+
+/// What the table expects, what the host finds, and what the kernel answers, where they differ.
+fn differs(lab: &mut Lab, at: &At, frame: &[u8], expected: &Verdict) -> Option<String> {
+    let ifindex = lab.world.ifindex(at.port);
+    let mut facts = Facts::default();
+    lab.tables.writes = false;
+    let host = decide(at.direction, ifindex, frame, &lab.tables, &mut facts);
+    let kernel = lab.twin.ask(at.direction, ifindex, frame).unwrap();
+    let same = host == *expected
+        && kernel.verdict == *expected
+        && (kernel.redirect == facts.redirect || !host.allows())
+        && kernel.generation == facts.generation;
+    let words = |verdict: &Verdict| lab.world.describe(verdict);
+    (!same).then(|| {
+        let (expected, host) = (words(expected), words(&host));
+        format!("{at:?}: expected {expected}; host {host}, to {}; kernel {kernel:?}", facts.redirect)
+    })
+}
+
+/// The cases of a subject that come out otherwise; first asked, then live.
+fn wrong(subject: &Subject) -> Vec<String> {
+    Sandbox::run(|_| {
+        let mut lab = Lab::new(&subject.document);
+        let cases = || subject.cases.iter().filter(|case| can_run(&case.frame));
+        let before = Traces::of(&mut lab);
+        let mut wrong = Vec::new();
+        for case in cases() {
+            let expected = lab.world.verdict(&case.expected);
+            let found = differs(&mut lab, &case.at, &case.frame, &expected);
+            wrong.extend(found.map(|found| format!("{}: {}: {found}", subject.name, case.name)));
+        }
+        let after = Traces::of(&mut lab);
+        assert_eq!(before, after, "{}: asking left a trace", subject.name);
+        for case in cases() {
+            let found = agree(&mut lab, &case.at, &case.frame).err();
+            wrong.extend(found.map(|found| format!("{}: {} live: {found}", subject.name, case.name)));
+        }
+        wrong
+    })
+}
+
+fn wrong_step(sequence: &Sequence) -> Option<String> {
+    Sandbox::run(|_| {
+        let mut lab = Lab::new(&sequence.document);
+        for (number, step) in (1..).zip(&sequence.steps) {
+            let (at, frame, expected) = match step {
+                Step::Frame { at, frame, expected } => (at, frame, expected),
+                Step::Apply(text) => {
+                    lab.apply(text);
+                    continue;
+                }
+                Step::Wait(_) => continue,
+            };
+            let expected = lab.world.verdict(expected);
+            let found = differs(&mut lab, at, frame, &expected).or_else(|| agree(&mut lab, at, frame).err());
+            if let Some(found) = found {
+                return Some(format!("{}, step {number}: {found}", sequence.name));
+            }
+        }
+        lab.compare_flows().err().map(|found| format!("{}: {found}", sequence.name))
+    })
+}
+
+/// What `work` finds wrong with any of them. Most of the time goes into waiting for the kernel's readers, so there
+/// are more threads than CPUs.
+fn side_by_side<T: Sync>(items: &[T], work: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    wrong.lock().unwrap().extend(work(item));
+                }
+            });
+        }
+    });
+    wrong.into_inner().unwrap()
+}
+
+#[test]
+fn every_case_comes_out_in_the_kernel_as_it_is_meant_and_leaves_no_trace() {
+    let wrong = side_by_side(&subjects(), wrong);
+    assert!(wrong.is_empty(), "{} cases\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_sequence_comes_out_in_the_kernel_as_it_is_meant() {
+    let mut sequences = sequences();
+    // The kernel's clock cannot be moved.
+    sequences.retain(|sequence| !sequence.waits());
+    let wrong = side_by_side(&sequences, |sequence| wrong_step(sequence).into_iter().collect());
+    assert!(wrong.is_empty(), "{} sequences\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn events_are_sent_for_what_is_denied_and_for_what_a_rule_logs() {
+    let subject = subjects().into_iter().find(|subject| subject.name == "order").unwrap();
+    Sandbox::run(|_| {
+        let mut lab = Lab::new(&subject.document);
+        let mut logged = 0;
+        for case in &subject.cases {
+            let expected = lab.world.verdict(&case.expected);
+            let log = case.expected.rule == Some("anyone");
+            logged += usize::from(log && expected.allows());
+            agree(&mut lab, &case.at, &case.frame).unwrap();
+            let events = lab.events();
+            if expected.allows() && !log {
+                assert_eq!(events, [], "{}", case.name);
+                continue;
+            }
+            let [event] = events.as_slice() else { panic!("{}: {events:?}", case.name) };
+            let found = (event.action, event.reason, event.rule, event.direction, event.generation);
+            let Verdict { action, reason, rule } = expected;
+            let want = (action as u8, reason as u8, rule, case.at.direction as u8, lab.generation);
+            assert_eq!(found, want, "{}", case.name);
+            assert_eq!(event.ifindex, lab.world.ifindex(case.at.port), "{}", case.name);
+            assert_eq!(event.length as usize, case.frame.len(), "{}", case.name);
+        }
+        assert_eq!(logged, 2, "one for each family");
+    });
+}
+
+#[test]
+fn before_the_first_policy_everything_is_denied() {
+    Sandbox::run(|_| {
+        let kernel = netctl::kernel::Kernel::open_or_load(lab::bpffs()).unwrap();
+        let frame = [2; 60];
+        for direction in Direction::ALL {
+            let answered = kernel.twin().unwrap().ask(direction, 1, &frame).unwrap();
+            assert_eq!(answered.verdict, Verdict::deny(Reason::NoPolicy));
+            assert_eq!(kernel.live().unwrap().run(direction, 1, &frame).unwrap(), live::SHOT);
+            let counted =
+                live::rose(&vec![Counter::default(); 2 * REASONS], &kernel.stray_counters().unwrap());
+            assert!(counted.contains(&(direction, Reason::NoPolicy)), "{counted:?}");
+        }
+    });
+}

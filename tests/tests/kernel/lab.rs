@@ -1,0 +1,105 @@
+//! One host in a sandbox: a document that was applied for real, its twin and its live programs, and the same
+//! document on the host's tables with the same flows.
+
+use std::path::Path;
+
+use netctl::explain::HostTables;
+use netctl::kernel::Kernel;
+use netctl::kernel::ask::{Live, Twin};
+use netctl::kernel::events::Events;
+use netctl::kernel::running::now;
+use netctl_common::abi::Event;
+use netctl_tests::cases::World;
+use tokio::runtime::{Builder, Runtime};
+
+/// Whether `BPF_PROG_TEST_RUN` takes the frame: it wants something behind the Ethernet header, and the whole header
+/// of IP where that is announced (net/bpf/test_run.c). Shorter frames come from a real tap only.
+pub(crate) fn can_run(frame: &[u8]) -> bool {
+    let shortest = match frame.get(12..14) {
+        Some([0x08, 0x00]) => 14 + 20,
+        Some([0x86, 0xdd]) => 14 + 40,
+        _ => 15,
+    };
+    frame.len() >= shortest
+}
+
+pub(crate) fn bpffs() -> &'static Path {
+    Path::new("/sys/fs/bpf")
+}
+
+pub(crate) struct Lab {
+    // Before the runtime that it needs.
+    events: Events,
+    runtime: Runtime,
+    pub(crate) kernel: Kernel,
+    pub(crate) twin: Twin,
+    pub(crate) live: Live,
+    /// Lives as long as the test: the tables of the next document take the flows of these.
+    pub(crate) world: &'static World,
+    pub(crate) tables: HostTables<'static>,
+    pub(crate) generation: u32,
+}
+
+impl Lab {
+    /// Applies the first document.
+    pub(crate) fn new(text: &str) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let world = World::new(text);
+        let applied = runtime.block_on(netctl::apply::apply(bpffs(), &world.document)).unwrap();
+        let kernel = Kernel::open(bpffs()).unwrap();
+        let world = settled(&kernel, world);
+        let inside = runtime.enter();
+        let events = kernel.events().unwrap();
+        drop(inside);
+        let (twin, live) = (kernel.twin().unwrap(), kernel.live().unwrap());
+        let tables = world.tables(applied.generation);
+        set_clock(&tables);
+        let generation = applied.generation;
+        let mut lab = Self { events, runtime, twin, live, tables, world, generation, kernel };
+        // What was there before the first frame of the test is none of its traces.
+        lab.events();
+        lab
+    }
+
+    /// Applies the next document.
+    pub(crate) fn apply(&mut self, text: &str) {
+        let world = World::after(&self.world.ids, text);
+        self.generation =
+            self.runtime.block_on(netctl::apply::apply(bpffs(), &world.document)).unwrap().generation;
+        self.world = settled(&self.kernel, world);
+        let next = self.world.tables(self.generation);
+        next.take_flows(&self.tables);
+        self.tables = next;
+    }
+
+    /// What was sent since the last call.
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        let _inside = self.runtime.enter();
+        std::iter::from_fn(|| self.events.ready()).collect()
+    }
+
+    /// Both hosts must have as many flows.
+    pub(crate) fn compare_flows(&self) -> Result<(), String> {
+        let ids = self.world.ids.values();
+        let in_kernel: usize = ids.map(|id| self.kernel.flows(*id).unwrap().len()).sum();
+        let on_host = self.tables.flow_count();
+        if in_kernel == on_host {
+            Ok(())
+        } else {
+            Err(format!("{in_kernel} flows in the kernel, {on_host} on the host"))
+        }
+    }
+}
+
+/// Both hosts have the same time.
+pub(crate) fn set_clock(tables: &HostTables<'_>) {
+    tables.now.set(now());
+}
+
+/// The world with the interfaces of the running generation.
+fn settled(kernel: &Kernel, world: World) -> &'static World {
+    let ports = kernel.ports().unwrap();
+    let interfaces = ports.iter().map(|port| (port.name(), port.ifindex)).collect();
+    assert_eq!(kernel.port_ids().unwrap(), world.ids);
+    Box::leak(Box::new(world.with_interfaces(interfaces)))
+}
