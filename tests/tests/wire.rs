@@ -6,6 +6,8 @@
 
 #[path = "wire/change.rs"]
 mod change;
+#[path = "wire/clsact.rs"]
+mod clsact;
 #[path = "wire/demo.rs"]
 mod demo;
 #[path = "wire/forward.rs"]

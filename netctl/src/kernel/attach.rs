@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, qdisc_add_clsact};
+use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact};
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use netctl_common::abi::maps;
 use netctl_common::verdict::Direction;
@@ -34,6 +34,12 @@ pub struct AttachPort<'a> {
 
 /// Priority of the clsact filter: before what others may have put there.
 const PRIORITY: u16 = 1;
+
+/// Handle of the clsact filter: a second one is refused, so that attaching again changes nothing.
+const HANDLE: TcHandle = TcHandle::new(0, 0x6e63);
+
+/// Set to any value, makes netctl use clsact where the kernel has tcx too.
+pub const NO_TCX: &str = "NETCTL_NO_TCX";
 
 /// A tap hands frames from the guest to the host's ingress; the other way is its egress.
 const fn tap_hook(direction: Direction) -> TcAttachType {
@@ -150,6 +156,9 @@ impl Kernel {
             KernelError::Attach { program: name, interface: interface.to_owned(), source: Box::new(source) }
         };
         let mut program = SchedClassifier::from_pin(self.pins.program(name)).map_err(fail)?;
+        if std::env::var_os(NO_TCX).is_some() {
+            return attach_clsact(program, interface, direction).map_err(fail);
+        }
         let tcx = TcAttachOptions::TcxOrder(LinkOrder::first());
         let id = match program.attach_with_options(interface, tap_hook(direction), tcx) {
             Ok(id) => id,
@@ -185,11 +194,17 @@ fn attach_clsact(
         Err(error) if has_errno(&error, libc::EEXIST) => {}
         Err(error) => return Err(error.into()),
     }
-    let options = TcAttachOptions::Netlink(NlOptions { priority: PRIORITY, ..NlOptions::default() });
-    let id = program.attach_with_options(interface, tap_hook(direction), options)?;
-    // The filter stays with the interface; only aya's wish to detach it on drop has to go.
-    std::mem::forget(program.take_link(id)?);
-    Ok(())
+    let options =
+        TcAttachOptions::Netlink(NlOptions { priority: PRIORITY, handle: HANDLE, ..NlOptions::default() });
+    match program.attach_with_options(interface, tap_hook(direction), options) {
+        Ok(id) => {
+            // The filter stays with the interface; only aya's wish to detach it on drop has to go.
+            std::mem::forget(program.take_link(id)?);
+            Ok(())
+        }
+        Err(error) if has_errno(&error, libc::EEXIST) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_unsupported(error: &ProgramError) -> bool {
