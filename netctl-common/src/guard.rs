@@ -39,8 +39,8 @@ const MAX_ND_OPTIONS: u32 = 4;
 #[inline(always)]
 pub fn link(packet: &Packet, port: &PortEntry, direction: Direction) -> Result<(), Reason> {
     match direction {
-        Direction::FromGuest if packet.source_mac != port.mac => Err(Reason::SpoofedMac),
-        Direction::ToGuest if !packet.is_group_frame() && packet.destination_mac != port.mac => {
+        Direction::FromGuest if packet.link.source != port.mac => Err(Reason::SpoofedMac),
+        Direction::ToGuest if !packet.is_group_frame() && packet.link.destination != port.mac => {
             Err(Reason::WrongDestination)
         }
         _ => Ok(()),

@@ -49,6 +49,15 @@ impl Frame for Skb<'_> {
     }
 
     #[inline(always)]
+    fn read_to<T: Pod>(&self, at: u32, place: &mut T) -> bool {
+        // SAFETY: as in `read`; any bytes are a value of a `Pod`.
+        let result = unsafe {
+            bpf_skb_load_bytes(self.ctx.skb.skb.cast(), at, (&raw mut *place).cast(), size_of::<T>() as u32)
+        };
+        result == 0
+    }
+
+    #[inline(always)]
     fn has_vlan_metadata(&self) -> bool {
         // SAFETY: as in `ifindex`.
         unsafe { (*self.ctx.skb.skb).vlan_present != 0 }

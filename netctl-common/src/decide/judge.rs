@@ -157,12 +157,12 @@ impl<T: Tables> Judge<'_, T> {
     /// [`Self::next_hop`], looked up once for a flow and destination.
     #[inline(always)]
     pub(super) fn next_hop_of_flow(&self, entry: &mut FlowEntry, packet: &Packet) -> u32 {
-        if entry.next_mac == packet.destination_mac {
+        if entry.next_mac == packet.link.destination {
             return entry.next_hop;
         }
         let next_hop = self.next_hop(packet);
         if self.tables.writes() {
-            (entry.next_hop, entry.next_mac) = (next_hop, packet.destination_mac);
+            (entry.next_hop, entry.next_mac) = (next_hop, packet.link.destination);
         }
         next_hop
     }
@@ -173,7 +173,7 @@ impl<T: Tables> Judge<'_, T> {
         if packet.is_group_frame() || self.port.flags & port_flags::REDIRECT == 0 {
             return 0;
         }
-        let key = StationKey { network: self.port.network, mac: packet.destination_mac };
+        let key = StationKey { network: self.port.network, mac: packet.link.destination };
         match self.tables.station(self.root.slot, &key) {
             Some(station) if station.ifindex != self.ifindex => station.ifindex,
             _ => 0,

@@ -49,7 +49,7 @@ impl<T: Tables> Judge<'_, T> {
     #[inline(always)]
     fn ethertype(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
-        let (own, source, destination) = (self.port.classes, &packet.source_mac, &packet.destination_mac);
+        let (own, source, destination) = (self.port.classes, &packet.link.source, &packet.link.destination);
         let (source, destination) = if self.is_from_guest() {
             (own.source, self.station_classes(destination).destination)
         } else if packet.is_group_frame() {
@@ -128,7 +128,7 @@ impl<T: Tables> Judge<'_, T> {
         let source = if self.is_from_guest() {
             self.local_classes(&packet.tuple.source)?.source
         } else if packet.tuple.source.is_unspecified() {
-            self.station_classes(&packet.source_mac).source
+            self.station_classes(&packet.link.source).source
         } else {
             self.remote(&packet.tuple.source)?.classes.source
         };

@@ -6,8 +6,8 @@ use crate::address::LinkAddress;
 
 /// IEEE 802.3.
 #[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-pub(crate) struct Ethernet {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Ethernet {
     pub destination: LinkAddress,
     pub source: LinkAddress,
     pub ethertype: u16,

@@ -3,7 +3,7 @@
 //! Whatever is not understood has a [`Reason`]: nothing is skipped. Offsets are computed from the headers
 //! (IPv4 options and IPv6 extension headers move the transport header), never assumed.
 
-pub(crate) mod header;
+pub mod header;
 
 use bytemuck::Pod;
 
@@ -19,6 +19,9 @@ pub trait Frame {
     /// A header at an offset, wherever it lies (a guest decides how much of a frame is linear); `None` where the frame
     /// ends before it does.
     fn read<T: Pod>(&self, at: u32) -> Option<T>;
+
+    /// [`Self::read`] into its place, which saves the copies; `false` where the frame ends before.
+    fn read_to<T: Pod>(&self, at: u32, place: &mut T) -> bool;
 
     /// Whether a VLAN tag was taken out of the frame and is kept beside it.
     fn has_vlan_metadata(&self) -> bool;
@@ -36,6 +39,10 @@ impl Frame for [u8] {
     fn read<T: Pod>(&self, at: u32) -> Option<T> {
         let at = at as usize;
         Some(bytemuck::pod_read_unaligned(self.get(at..at.checked_add(size_of::<T>())?)?))
+    }
+
+    fn read_to<T: Pod>(&self, at: u32, place: &mut T) -> bool {
+        self.read(at).map(|header| *place = header).is_some()
     }
 
     fn has_vlan_metadata(&self) -> bool {
@@ -121,8 +128,7 @@ pub struct Tuple {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packet {
     pub length: u32,
-    pub destination_mac: LinkAddress,
-    pub source_mac: LinkAddress,
+    pub link: Ethernet,
     pub ethertype: u16,
     pub layer: Layer,
     pub tcp_flags: u8,
@@ -149,10 +155,10 @@ impl Packet {
     #[inline(never)]
     pub fn parse<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(), Reason> {
         self.length = frame.len();
-        let header: Ethernet = frame.read(0).ok_or(Reason::Truncated)?;
-        self.destination_mac = header.destination;
-        self.source_mac = header.source;
-        self.ethertype = u16::from_be(header.ethertype);
+        if !frame.read_to(0, &mut self.link) {
+            return Err(Reason::Truncated);
+        }
+        self.ethertype = u16::from_be(self.link.ethertype);
         if frame.has_vlan_metadata() {
             return Err(Reason::VlanTag);
         }
@@ -336,12 +342,12 @@ impl Packet {
     /// Broadcast or multicast on the link.
     #[inline(always)]
     pub const fn is_group_frame(&self) -> bool {
-        self.destination_mac.is_group()
+        self.link.destination.is_group()
     }
 
     #[inline(always)]
     pub fn is_broadcast_frame(&self) -> bool {
-        self.destination_mac == LinkAddress::BROADCAST
+        self.link.destination == LinkAddress::BROADCAST
     }
 
     /// A frame that is ARP, in its one form on Ethernet.
