@@ -18,8 +18,8 @@ impl Address {
 
     /// Of an IPv4 address as it stands in the packet.
     #[inline(always)]
-    pub const fn v4(word: u32) -> Self {
-        Self([0, 0, MAPPED, word])
+    pub fn v4(halves: [u16; 2]) -> Self {
+        Self([0, 0, MAPPED, bytemuck::cast(halves)])
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use aya_ebpf::helpers::bpf_skb_load_bytes;
 use aya_ebpf::programs::TcContext;
 use bytemuck::Pod;
-use netctl_common::frame::Frame;
+use netctl_common::frame::{Frame, NEAR};
 
 /// A frame at a TC hook.
 pub(crate) struct Skb<'a> {
@@ -13,8 +13,15 @@ pub(crate) struct Skb<'a> {
 }
 
 impl<'a> Skb<'a> {
+    /// Makes the headers in front linear, if a guest has chosen that they are not; what then still is not there, is not
+    /// in the frame.
     #[inline(always)]
     pub(crate) fn new(ctx: &'a TcContext) -> Self {
+        let near = if ctx.len() < NEAR { ctx.len() } else { NEAR };
+        if ctx.data_end() - ctx.data() < near as usize {
+            // A failure leaves the bytes out of reach, and the frame is denied as truncated.
+            let _ = ctx.pull_data(near);
+        }
         Self { ctx }
     }
 
@@ -48,13 +55,17 @@ impl Frame for Skb<'_> {
         }
     }
 
+    /// Directly: [`Skb::new`] made these bytes linear. A helper that copies costs more than all the rest of parsing.
     #[inline(always)]
-    fn read_to<T: Pod>(&self, at: u32, place: &mut T) -> bool {
-        // SAFETY: as in `read`; any bytes are a value of a `Pod`.
-        let result = unsafe {
-            bpf_skb_load_bytes(self.ctx.skb.skb.cast(), at, (&raw mut *place).cast(), size_of::<T>() as u32)
-        };
-        result == 0
+    fn read_near<const AT: u32, T: Pod>(&self) -> Option<T> {
+        const { assert!(AT + size_of::<T>() as u32 <= NEAR && align_of::<T>() <= 2) };
+        let start = self.ctx.data() + AT as usize;
+        if start + size_of::<T>() > self.ctx.data_end() {
+            return None;
+        }
+        // SAFETY: the header lies in the linear part, as was just checked and the verifier checks again; frames start
+        // at even addresses (NET_IP_ALIGN is 0 or 2), and so does what is at an even offset in them.
+        Some(unsafe { *(start as *const T) })
     }
 
     #[inline(always)]

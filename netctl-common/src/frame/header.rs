@@ -1,4 +1,5 @@
-//! Headers as they stand in a frame. Fields are in network byte order, in words as wide as their place allows.
+//! Headers as they stand in a frame. Fields are in network byte order, in words of at most 16 bits: that is how a frame
+//! is aligned in memory.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -25,8 +26,8 @@ pub(crate) struct Ipv4 {
     pub ttl: u8,
     pub protocol: u8,
     pub checksum: u16,
-    pub source: u32,
-    pub destination: u32,
+    pub source: [u16; 2],
+    pub destination: [u16; 2],
 }
 
 /// RFC 8200.
@@ -38,8 +39,8 @@ pub(crate) struct Ipv6 {
     pub payload_len: u16,
     pub next: u8,
     pub hop_limit: u8,
-    pub source: [u32; 4],
-    pub destination: [u32; 4],
+    pub source: [u16; 8],
+    pub destination: [u16; 8],
 }
 
 /// RFC 9293, up to the flags.

@@ -20,8 +20,8 @@ pub trait Frame {
     /// ends before it does.
     fn read<T: Pod>(&self, at: u32) -> Option<T>;
 
-    /// [`Self::read`] into its place, which saves the copies; `false` where the frame ends before.
-    fn read_to<T: Pod>(&self, at: u32, place: &mut T) -> bool;
+    /// [`Self::read`] for the headers in front: `AT` and the size of `T` add up to at most [`NEAR`].
+    fn read_near<const AT: u32, T: Pod>(&self) -> Option<T>;
 
     /// Whether a VLAN tag was taken out of the frame and is kept beside it.
     fn has_vlan_metadata(&self) -> bool;
@@ -41,8 +41,8 @@ impl Frame for [u8] {
         Some(bytemuck::pod_read_unaligned(self.get(at..at.checked_add(size_of::<T>())?)?))
     }
 
-    fn read_to<T: Pod>(&self, at: u32, place: &mut T) -> bool {
-        self.read(at).map(|header| *place = header).is_some()
+    fn read_near<const AT: u32, T: Pod>(&self) -> Option<T> {
+        self.read(AT)
     }
 
     fn has_vlan_metadata(&self) -> bool {
@@ -88,6 +88,9 @@ pub mod tcp {
 
 /// IPv6 extension headers that are walked; a chain that is longer is denied.
 pub const MAX_EXTENSION_HEADERS: u32 = 6;
+
+/// The headers in front: Ethernet and IPv6, or Ethernet, IPv4 and most of TCP.
+pub const NEAR: u32 = 54;
 
 const ETHERNET_LEN: u32 = size_of::<Ethernet>() as u32;
 const IPV4_MIN_LEN: u32 = size_of::<Ipv4>() as u32;
@@ -155,10 +158,12 @@ impl Packet {
     #[inline(never)]
     pub fn parse<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(), Reason> {
         self.length = frame.len();
-        if !frame.read_to(0, &mut self.link) {
-            return Err(Reason::Truncated);
-        }
-        self.ethertype = u16::from_be(self.link.ethertype);
+        // Word by word: a copy of the whole becomes a call of a function that moves bytes.
+        let Ethernet { destination: LinkAddress([a, b, c]), source: LinkAddress([d, e, f]), ethertype } =
+            frame.read_near::<0, Ethernet>().ok_or(Reason::Truncated)?;
+        self.link.destination.0 = [a, b, c];
+        self.link.source.0 = [d, e, f];
+        self.ethertype = u16::from_be(ethertype);
         if frame.has_vlan_metadata() {
             return Err(Reason::VlanTag);
         }
@@ -179,7 +184,7 @@ impl Packet {
 
     #[inline(always)]
     fn parse_ipv4<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(), Reason> {
-        let header: Ipv4 = frame.read(ETHERNET_LEN).ok_or(Reason::Truncated)?;
+        let header = frame.read_near::<ETHERNET_LEN, Ipv4>().ok_or(Reason::Truncated)?;
         self.layer = Layer::Ipv4;
         self.tuple.source = Address::v4(header.source);
         self.tuple.destination = Address::v4(header.destination);
@@ -212,10 +217,10 @@ impl Packet {
 
     #[inline(always)]
     fn parse_ipv6<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<(), Reason> {
-        let header: Ipv6 = frame.read(ETHERNET_LEN).ok_or(Reason::Truncated)?;
+        let header = frame.read_near::<ETHERNET_LEN, Ipv6>().ok_or(Reason::Truncated)?;
         self.layer = Layer::Ipv6;
-        self.tuple.source = Address(header.source);
-        self.tuple.destination = Address(header.destination);
+        self.tuple.source = Address(bytemuck::cast(header.source));
+        self.tuple.destination = Address(bytemuck::cast(header.destination));
         self.hop_limit = header.hop_limit;
         if header.version >> 4 != 6 {
             return Err(Reason::BadHeader);
@@ -278,12 +283,21 @@ impl Packet {
         }
     }
 
+    /// Behind an IPv4 header without options, as nearly always, it is among the headers in front.
+    #[inline(always)]
+    fn transport_header<T: Pod, F: Frame + ?Sized>(&self, frame: &F) -> Result<T, Reason> {
+        const USUAL: u32 = ETHERNET_LEN + IPV4_MIN_LEN;
+        let header =
+            if self.transport == USUAL { frame.read_near::<USUAL, T>() } else { frame.read(self.transport) };
+        header.ok_or(Reason::Truncated)
+    }
+
     #[inline(always)]
     fn parse_tcp<F: Frame + ?Sized>(&mut self, frame: &F, room: u32) -> Result<(), Reason> {
         if room < TCP_MIN_LEN {
             return Err(Reason::Truncated);
         }
-        let header: Tcp = frame.read(self.transport).ok_or(Reason::Truncated)?;
+        let header: Tcp = self.transport_header(frame)?;
         self.set_ports(header.source_port, header.destination_port);
         self.tcp_flags = header.flags;
         let header_len = u32::from(header.offset >> 4) * 4;
@@ -303,7 +317,7 @@ impl Packet {
         if room < UDP_LEN {
             return Err(Reason::Truncated);
         }
-        let header: Udp = frame.read(self.transport).ok_or(Reason::Truncated)?;
+        let header: Udp = self.transport_header(frame)?;
         self.set_ports(header.source_port, header.destination_port);
         let length = u32::from(u16::from_be(header.length));
         if length < UDP_LEN || length > room { Err(Reason::BadHeader) } else { Ok(()) }
@@ -361,9 +375,8 @@ impl Packet {
         if !ethernet_ipv4 || !request_or_reply {
             return Err(Reason::BadHeader);
         }
-        let address = |halves: [u16; 2]| Address::v4(bytemuck::cast(halves));
-        let arp =
-            Arp { sender_mac: body.sender_mac, sender: address(body.sender), target: address(body.target) };
+        let (sender, target) = (Address::v4(body.sender), Address::v4(body.target));
+        let arp = Arp { sender_mac: body.sender_mac, sender, target };
         self.tuple.source = arp.sender;
         self.tuple.destination = arp.target;
         Ok(arp)
@@ -422,8 +435,8 @@ fn inner_ipv6<F: Frame + ?Sized>(frame: &F, at: u32, tuple: &mut Tuple) -> Resul
         return Err(Reason::ExtensionChain);
     }
     tuple.protocol = header.next;
-    tuple.source = Address(header.source);
-    tuple.destination = Address(header.destination);
+    tuple.source = Address(bytemuck::cast(header.source));
+    tuple.destination = Address(bytemuck::cast(header.destination));
     Ok(at + IPV6_LEN)
 }
 
