@@ -42,7 +42,7 @@ pub trait Tables {
     fn flow(&self, port: u32, key: &FlowKey) -> Result<Option<Self::Flow<'_>>, Reason>;
     /// `false` if the table did not take it.
     fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool;
-    /// In ticks, see [`flow::tick`].
+    /// In ticks, see [`crate::flow::tick`].
     fn now(&self) -> u32;
     /// Whether the decision leaves traces (flows). `explain` asks without leaving any.
     fn writes(&self) -> bool;

@@ -45,7 +45,9 @@ fn without_tcx_one_filter_on_each_hook_enforces_the_policy() {
             assert_eq!(filters(sandbox, interface, hook), 1, "{interface} {hook}");
         }
         let (web1, db1) = (Tap::open("web1").unwrap(), Tap::open("db1").unwrap());
-        ["web1", "db1"].map(|name| wait_forwarding(name).unwrap());
+        for name in ["web1", "db1"] {
+            wait_forwarding(name).unwrap();
+        }
         let segment =
             |port| eth(mac_of("web1"), mac_of("db1")).ipv4("10.0.0.11", "10.0.0.21").tcp(40000, port).frame();
         let arrives = |port: u16, limit| {
