@@ -96,8 +96,10 @@ pub const NO_INTERFACE: u32 = 0;
 pub mod port_flags {
     /// `addresses = "any"`: IP and ARP/ND sender addresses are not checked.
     pub const ANY_ADDRESS: u16 = 1;
-    /// Known unicast to local ports of the network is redirected past the bridge.
+    /// Known unicast to local ports of the network is redirected past its bridge or macvlan.
     pub const REDIRECT: u16 = 2;
+    /// Ports of the network take frames at their ingress: macvtaps. Taps take them at their egress.
+    pub const INGRESS: u16 = 4;
 }
 
 /// Key of `stations`: a MAC address on a network.

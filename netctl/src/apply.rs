@@ -19,7 +19,7 @@ use crate::kernel::attach::AttachPort;
 use crate::kernel::pins::Pins;
 use crate::kernel::publish::Publication;
 use crate::kernel::{Kernel, KernelError};
-use crate::network::{self, Conflict, Netlink, NetworkError, Plan};
+use crate::network::{self, Conflict, Consent, Netlink, NetworkError, Plan};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -65,19 +65,19 @@ impl Lock {
 }
 
 /// What `apply` would change on the host's interfaces.
-pub async fn plan(config: &Config) -> Result<Plan, ApplyError> {
+pub async fn plan(config: &Config, consent: Consent) -> Result<Plan, ApplyError> {
     let observed = network::observe(&Netlink::connect()?).await?;
-    network::plan(config, &observed).map_err(ApplyError::Conflicts)
+    network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)
 }
 
-pub async fn apply(bpffs: &Path, document: &Document) -> Result<Applied, ApplyError> {
+pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Result<Applied, ApplyError> {
     let config = &document.config;
     // Before anything else: a missing BPF file system is no place for a lock.
     let pins = Pins::at(bpffs)?;
     let _lock = Lock::take(bpffs)?;
     let netlink = Netlink::connect()?;
     let observed = network::observe(&netlink).await?;
-    let plan = network::plan(config, &observed).map_err(ApplyError::Conflicts)?;
+    let plan = network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)?;
     let first = !pins.exist();
     let Switched { kernel, before, compiled, generation } =
         match switch(bpffs, document, (&netlink, &plan)).await {
@@ -140,7 +140,13 @@ async fn enforce(
         .iter()
         .filter_map(|port| {
             let ifindex = *interfaces.get(&port.name)?;
-            Some(AttachPort { name: &port.name, id: port.id, interface: &port.interface, ifindex })
+            Some(AttachPort {
+                name: &port.name,
+                id: port.id,
+                interface: &port.interface,
+                ifindex,
+                kind: port.kind,
+            })
         })
         .collect();
     let publication =

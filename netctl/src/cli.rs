@@ -129,6 +129,9 @@ pub struct FileArgs {
 pub struct ApplyArgs {
     /// The document; `-` for standard input.
     pub file: PathBuf,
+    /// Agree to what may cut the host off, such as giving the NIC of its default route to a guest.
+    #[arg(long)]
+    pub yes: bool,
     /// Print what would change, and change nothing.
     #[arg(long)]
     pub dry_run: bool,

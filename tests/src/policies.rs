@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use netctl::compile::reference::{Party, Query, Wanted};
 use netctl::config::{
-    Addresses, Config, IcmpMatch, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector,
+    Addresses, Config, Device, IcmpMatch, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector,
     Service, Vhost,
 };
 use netctl_common::verdict::Action;
@@ -102,6 +102,8 @@ fn network(random: &mut Random, number: u8, taken: &mut BTreeSet<(String, IpAddr
         zone,
         interface: format!("br{number}"),
         uplinks: Vec::new(),
+        pool: None,
+        host_access: false,
         addresses,
         mtu: None,
         mac,
@@ -138,6 +140,8 @@ fn port(
         owner: None,
         mtu: None,
         vhost: Vhost::Auto,
+        uplink: None,
+        device: Device::Made,
         line: 2,
     }
 }

@@ -68,6 +68,8 @@ pub struct Facts {
     pub rules: u32,
     /// Interface to redirect an allowed frame to; 0 = the kernel's own forwarding.
     pub redirect: u32,
+    /// Bits of [`crate::abi::port_flags`].
+    pub port_flags: u32,
     /// The rule asks for an event.
     pub log: bool,
     /// Of the flow that the packet belongs to or may open; for an ICMP error, of the one that it is about.
@@ -87,6 +89,7 @@ impl Default for Facts {
             slot: 0,
             rules: 0,
             redirect: 0,
+            port_flags: 0,
             log: false,
             key: FlowKey::NONE,
             inner: Tuple::default(),
@@ -124,6 +127,7 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     let port = tables.port(ifindex)?;
     let root = &port.root;
     facts.port = port.id;
+    facts.port_flags = u32::from(port.flags);
     facts.slot = root.slot;
     facts.rules = root.rules;
     facts.generation = root.generation;

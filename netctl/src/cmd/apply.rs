@@ -12,7 +12,7 @@ use crate::cli::{ApplyArgs, FileArgs};
 use crate::diff::{self, RuleChange};
 use crate::document::Document;
 use crate::error::{Error, Outcome};
-use crate::network::Plan;
+use crate::network::{Consent, Plan};
 use crate::output::write_json;
 use crate::state::State;
 
@@ -31,11 +31,11 @@ pub(super) fn run(
 ) -> Result<Outcome, Error> {
     if args.dry_run {
         let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
-        difference(bpffs, &document)?.write(args.json, out)?;
+        difference(bpffs, &document, consent(args.yes))?.write(args.json, out)?;
         return Ok(Outcome::Yes);
     }
     let Some(document) = parsed_document(&args.file, color)? else { return Ok(Outcome::No) };
-    let applied = block_on(apply::apply(bpffs, &document))??;
+    let applied = block_on(apply::apply(bpffs, &document, consent(args.yes)))??;
     let written = if args.json {
         write_json(out, &serde_json::json!({ "generation": applied.generation, "interfaces": applied.plan }))
     } else {
@@ -56,13 +56,17 @@ pub(super) fn diff(
     out: &mut impl Write,
 ) -> Result<Outcome, Error> {
     let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
-    let difference = difference(bpffs, &document)?;
+    let difference = difference(bpffs, &document, Consent::Given)?;
     difference.write(args.json, out)?;
     Ok(Outcome::yes_if(difference.interfaces.is_empty() && difference.policy.is_empty()))
 }
 
-fn difference(bpffs: &Path, document: &Document) -> Result<Difference, Error> {
-    let interfaces = block_on(apply::plan(&document.config))??;
+const fn consent(yes: bool) -> Consent {
+    if yes { Consent::Given } else { Consent::NotGiven }
+}
+
+fn difference(bpffs: &Path, document: &Document, consent: Consent) -> Result<Difference, Error> {
+    let interfaces = block_on(apply::plan(&document.config, consent))??;
     let running = match State::read(bpffs) {
         Ok(state) => Some(state.config),
         Err(Error::Kernel(crate::kernel::KernelError::NotRunning(_))) => None,

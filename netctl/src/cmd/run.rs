@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::block_on;
 use crate::cli::RunArgs;
+use crate::config::PortKind;
 use crate::error::{Error, Outcome};
 use crate::network::Netlink;
 use crate::state::State;
@@ -21,6 +22,7 @@ pub(super) fn run(bpffs: &Path, args: &RunArgs, out: &mut impl Write) -> Result<
         ports.push(RunPort {
             name: name.clone(),
             interface: port.interface.clone(),
+            kind: network.map_or(PortKind::Tap, |network| network.kind.port_kind()),
             mac: port.mac,
             queues: port.queues,
             vhost: port.vhost,

@@ -8,7 +8,7 @@ use netctl_common::abi::{
 use netctl_common::classify::SERVICE_ROW_LEN;
 use netctl_common::verdict::Action;
 
-use crate::config::Mac;
+use crate::config::{Mac, PortKind};
 
 /// One compiled policy. Everything but interface indexes, which only the host knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,10 @@ pub struct CompiledPort {
     pub network: u16,
     /// Bits of [`netctl_common::abi::port_flags`].
     pub flags: u16,
+    /// Decides which hook sees which direction.
+    pub kind: PortKind,
+    /// Whether it has an interface on the host, where the policy is enforced.
+    pub is_filtered: bool,
     pub classes: Classes,
 }
 

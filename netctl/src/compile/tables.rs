@@ -9,7 +9,7 @@ use super::compiled::{Compiled, CompiledPort, HostStation};
 use super::error::CompileError;
 use super::ids::{PortIds, network_numbers, zone_numbers};
 use super::resolved::Resolved;
-use crate::config::{Addresses, Network, NetworkKind, Port, Rule};
+use crate::config::{Addresses, Device, Hairpin, Network, NetworkKind, Port, PortKind, Rule, Siblings};
 
 impl Resolved<'_> {
     pub(super) fn into_tables(self, ids: &PortIds) -> Result<Compiled, CompileError> {
@@ -59,6 +59,8 @@ impl Resolved<'_> {
                 zone: zones.get(network.zone.as_str()).copied().unwrap_or_default(),
                 network: networks.get(port.network.as_str()).copied().unwrap_or_default(),
                 flags: flags(network, port),
+                kind: network.kind.port_kind(),
+                is_filtered: port.device != Device::Vfio,
                 classes: *classes,
             });
         }
@@ -68,6 +70,7 @@ impl Resolved<'_> {
     fn host_stations(&self) -> Result<Vec<HostStation>, CompileError> {
         let numbers = network_numbers(self.config)?;
         let networks = self.config.networks.values().zip(numbers.into_values().collect::<Vec<_>>());
+        let networks = networks.filter(|(network, _)| network.bridge().is_some());
         let station = |(network, number): (&Network, u16)| HostStation {
             network: number,
             mac: network.mac,
@@ -95,9 +98,19 @@ fn flags(network: &Network, port: &Port) -> u16 {
         Addresses::Listed(_) => 0,
     };
     let redirect = match network.kind {
-        NetworkKind::Bridge => port_flags::REDIRECT,
+        NetworkKind::Bridge | NetworkKind::Macvlan(Siblings::Bridge) | NetworkKind::Vepa(Hairpin::Local) => {
+            port_flags::REDIRECT
+        }
+        // The switch has to see every frame, and private guests never reach each other.
+        NetworkKind::Vepa(Hairpin::Switch)
+        | NetworkKind::Macvlan(Siblings::Private)
+        | NetworkKind::Passthrough => 0,
     };
-    any | redirect
+    let ingress = match network.kind.port_kind() {
+        PortKind::Tap => 0,
+        PortKind::Macvtap => port_flags::INGRESS,
+    };
+    any | redirect | ingress
 }
 
 fn rule_entry(rule: &Rule) -> RuleEntry {

@@ -25,7 +25,25 @@ impl NetworkKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bridge => "bridge",
+            Self::Macvlan(_) => "macvlan",
+            Self::Passthrough => "passthrough",
+            Self::Vepa(_) => "vepa",
         }
+    }
+
+    /// What the ports of such a network are.
+    pub const fn port_kind(self) -> PortKind {
+        match self {
+            Self::Bridge => PortKind::Tap,
+            Self::Macvlan(_) | Self::Passthrough | Self::Vepa(_) => PortKind::Macvtap,
+        }
+    }
+}
+
+impl Network {
+    /// The bridge, where the network is one.
+    pub fn bridge(&self) -> Option<&str> {
+        matches!(self.kind, NetworkKind::Bridge).then_some(self.interface.as_str())
     }
 }
 
@@ -48,14 +66,20 @@ pub struct Network {
     pub kind: NetworkKind,
     /// Addresses of different zones never match each other.
     pub zone: String,
-    /// Interface of the bridge, at most 15 bytes: made if it does not exist, used if it does.
+    /// Where the host itself is on the network: the bridge, at most 15 bytes, made if it does not exist, used if it
+    /// does; of macvlan and vepa, the uplink. Empty for passthrough, where the host is not.
     pub interface: String,
+    /// One for macvlan and vepa, one for each guest for passthrough without a pool.
     pub uplinks: Vec<String>,
+    /// Passthrough only: VFs that ports lease.
+    pub pool: Option<Pool>,
+    /// Macvlan and vepa only: guests and the host reach each other.
+    pub host_access: bool,
     /// The host's own addresses on this network, with their prefix lengths; the selector `host`.
     pub addresses: Vec<IpNet>,
     /// Bytes; `None` leaves the kernel's.
     pub mtu: Option<u32>,
-    /// MAC address of the bridge, derived from the network's name.
+    /// MAC address of the bridge, derived from the network's name; of no use for other kinds.
     pub mac: Mac,
     pub line: u32,
 }
@@ -63,7 +87,78 @@ pub struct Network {
 /// How guests are plugged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkKind {
+    /// Taps on a Linux bridge.
     Bridge,
+    /// Macvtaps on one uplink; the macvlan driver forwards.
+    Macvlan(Siblings),
+    /// One macvtap for each NIC or VF.
+    Passthrough,
+    /// Macvtaps on one uplink; the switch behind it forwards.
+    Vepa(Hairpin),
+}
+
+/// Whether guests of one macvlan network reach each other on the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Siblings {
+    #[default]
+    Bridge,
+    /// Never, whatever the policy (MACVLAN_MODE_PRIVATE).
+    Private,
+}
+
+/// Who sends a frame back that is for a guest of the same uplink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hairpin {
+    /// The switch, which so sees every frame (IEEE 802.1Qbg, reflective relay).
+    #[default]
+    Switch,
+    /// The host, as in a macvlan network.
+    Local,
+}
+
+/// What the host's end of a guest's NIC is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PortKind {
+    Tap,
+    Macvtap,
+}
+
+impl PortKind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tap => "tap",
+            Self::Macvtap => "macvtap",
+        }
+    }
+}
+
+/// Virtual functions of one NIC, leased to ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Interface of the physical function.
+    pub pf: String,
+    /// Number of virtual functions, 1 to 256.
+    pub vfs: u16,
+    pub settings: VfSettings,
+}
+
+/// What the NIC itself does for a virtual function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VfSettings {
+    /// The NIC tags and untags the guest's frames (1 to 4094).
+    pub vlan: Option<u16>,
+    /// The NIC drops frames with another source MAC address.
+    pub spoof_check: bool,
+    /// The driver of the function may turn on promiscuous mode and change its MAC address.
+    pub trust: bool,
+    /// Mbit/s that the function may send.
+    pub rate: Option<u32>,
+}
+
+impl Default for VfSettings {
+    fn default() -> Self {
+        Self { vlan: None, spoof_check: true, trust: false, rate: None }
+    }
 }
 
 /// One guest NIC's host end.
@@ -82,7 +177,23 @@ pub struct Port {
     /// Bytes; `None` takes the network's.
     pub mtu: Option<u32>,
     pub vhost: Vhost,
+    /// Passthrough without a pool: the NIC that the guest gets; chosen if not named.
+    pub uplink: Option<String>,
+    pub device: Device,
     pub line: u32,
+}
+
+/// Who makes what the guest's NIC is plugged into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// netctl makes the interface, and removes it.
+    #[default]
+    Made,
+    /// The interface is someone else's and only gets the programs (`adopt = true`).
+    Adopted,
+    /// The guest drives a leased VF itself (`vfio = true`): there is no interface and nothing is enforced, which the
+    /// document has to say as well (`filter = "none"`).
+    Vfio,
 }
 
 /// What a port may send from.

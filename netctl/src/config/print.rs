@@ -1,15 +1,15 @@
 //! A [`Config`] as a document: what the parser takes, with what it derives or assumes written out
 //! where that helps (MAC addresses, interface names) and left out where it is the default.
 
+mod kind;
+
 use std::fmt::{self, Display, Write};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
-use super::model::{
-    Addresses, Config, IcmpMatch, Network, NetworkKind, Port, PortRange, Rule, Selector, Service,
-};
+use super::model::{Addresses, Config, IcmpMatch, Network, Port, PortRange, Rule, Selector, Service};
 use super::parse::network::DEFAULT_ZONE;
 use super::parse::port::{ANY_ADDRESS, VHOST_WORDS};
 use super::words::{ICMP_NAMES, IcmpName, PROTOCOL_NAMES};
@@ -54,15 +54,17 @@ impl Display for Document<'_> {
 }
 
 fn print_network(f: &mut fmt::Formatter<'_>, name: &str, network: &Network) -> fmt::Result {
-    let NetworkKind::Bridge = network.kind;
-    writeln!(f, "[networks.{}]\nkind = \"bridge\"", Key(name))?;
+    writeln!(f, "[networks.{}]\nkind = \"{}\"", Key(name), network.kind.name())?;
     if network.zone != DEFAULT_ZONE {
         writeln!(f, "zone = {}", quote(&network.zone))?;
     }
-    writeln!(f, "interface = {}", quote(&network.interface))?;
+    if let Some(bridge) = network.bridge() {
+        writeln!(f, "interface = {}", quote(bridge))?;
+    }
     if !network.uplinks.is_empty() {
         writeln!(f, "uplinks = {}", List(network.uplinks.iter().map(quote)))?;
     }
+    kind::print_network(f, network)?;
     if !network.addresses.is_empty() {
         writeln!(f, "addresses = {}", List(network.addresses.iter().map(quote)))?;
     }
@@ -95,6 +97,7 @@ fn print_port(f: &mut fmt::Formatter<'_>, name: &str, port: &Port) -> fmt::Resul
     if let Some((word, _)) = VHOST_WORDS[1..].iter().find(|(_, vhost)| *vhost == port.vhost) {
         writeln!(f, "vhost = \"{word}\"")?;
     }
+    kind::print_port(f, port)?;
     writeln!(f)
 }
 

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::limits::{MAX_LIST, MAX_NETWORKS, MAX_PORTS, MAX_RULES};
+use super::parse::kind::{MAX_VFS, MAX_VLAN};
 use super::parse::network::{MAX_MTU, MIN_MTU};
 use super::parse::port::MAX_QUEUES;
 use super::parse::rule::MAX_RULE_NAME;
@@ -62,18 +63,27 @@ struct Document {
     policy: Option<Policy>,
 }
 
-/// A network: a Linux bridge that is made if it does not exist.
+/// A network: what its guests have in common, and how they are connected.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
 struct Network {
     /// How guests are connected.
     kind: NetworkKind,
     /// Addresses of different zones never match each other. Default: "default".
     zone: Option<Name>,
-    /// Interface of the bridge. Default: derived from the name.
+    /// Bridge: interface of the bridge, which is made if it does not exist. Default: derived from the name.
     interface: Option<InterfaceName>,
-    /// Interfaces of the host that join the bridge.
+    /// Bridge: interfaces of the host that join it. Macvlan and vepa: the one NIC that the guests share. Passthrough:
+    /// one NIC for each guest.
     uplinks: Option<List<InterfaceName>>,
+    /// Macvlan: its guests never reach each other. Default: false.
+    private: Option<bool>,
+    /// Vepa: who sends a frame back that is for a guest of the same uplink. Default: "switch".
+    hairpin: Option<Hairpin>,
+    /// Macvlan and vepa: guests and the host reach each other, under the same policy. Default: false.
+    host_access: Option<bool>,
+    /// Passthrough: virtual functions of a NIC that ports lease.
+    pool: Option<Pool>,
     /// The host's own addresses on the network, with prefix lengths: the selector `host`.
     addresses: Option<List<HostAddress>>,
     /// Bytes. Default: the kernel's.
@@ -85,6 +95,37 @@ struct Network {
 #[schemars(rename_all = "lowercase", inline)]
 enum NetworkKind {
     Bridge,
+    Macvlan,
+    Passthrough,
+    Vepa,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum Hairpin {
+    Switch,
+    Local,
+}
+
+/// Virtual functions (SR-IOV) of one NIC.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
+struct Pool {
+    /// Interface of the physical function.
+    pf: InterfaceName,
+    /// Number of virtual functions.
+    #[schemars(range(min = 1, max = MAX_VFS))]
+    vfs: u16,
+    /// VLAN that the NIC puts the guests into.
+    #[schemars(range(min = 1, max = MAX_VLAN))]
+    vlan: Option<u16>,
+    /// Whether the NIC drops frames with another source MAC address. Default: true.
+    spoof_check: Option<bool>,
+    /// Whether the function's driver may change its MAC address and be promiscuous. Default: false.
+    trust: Option<bool>,
+    /// Mbit/s that each function may send. Default: no limit.
+    #[schemars(range(min = 1))]
+    rate: Option<u16>,
 }
 
 /// A port: the host's end of one guest's NIC.
@@ -104,13 +145,28 @@ struct Port {
     /// Queue pairs. Default: 1.
     #[schemars(range(min = 1, max = MAX_QUEUES))]
     queues: Option<u16>,
-    /// Name or uid of the user who may open the port without privileges.
+    /// Name or uid of the user who may open the tap without privileges; not for macvtap ports.
     owner: Option<Owner>,
     /// Bytes. Default: the network's.
     #[schemars(range(min = MIN_MTU, max = MAX_MTU))]
     mtu: Option<u16>,
     /// Whether vhost-net serves the port. Default: "auto", if it can be opened.
     vhost: Option<Vhost>,
+    /// Passthrough without a pool: the NIC that the guest gets. Default: one that is free.
+    uplink: Option<InterfaceName>,
+    /// The interface `ifname` is someone else's: it only gets the programs. Default: false.
+    adopt: Option<bool>,
+    /// The guest drives a leased virtual function itself, which cannot be filtered. Default: false.
+    vfio: Option<bool>,
+    /// "none" is what a port with `vfio = true` has to say. Default: "policy".
+    filter: Option<Filter>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum Filter {
+    Policy,
+    None,
 }
 
 #[derive(JsonSchema)]

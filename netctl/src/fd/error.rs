@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Why a tap or vhost descriptor could not be had.
+/// Why a tap, macvtap or vhost descriptor could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum FdError {
     #[error("cannot open {path}: not permitted; run as root, or let your user open the device")]
@@ -29,6 +29,10 @@ pub enum FdError {
          or as the port's `owner`"
     )]
     NotPermitted { interface: String },
+    #[error("`{interface}` is no macvtap; `netctl apply` makes the ports of a document")]
+    NoMacvtap { interface: String },
+    #[error("macvtap `{interface}`: cannot {what}")]
+    Macvtap { interface: String, what: &'static str, source: io::Error },
     #[error("{request} on `{interface}`")]
     Ioctl { request: &'static str, interface: String, source: io::Error },
     #[error(

@@ -76,11 +76,12 @@ pub(super) fn get_uint(fd: RawFd, number: libc::Ioctl) -> io::Result<libc::c_uin
     Ok(value)
 }
 
-pub(super) fn interface_exists(name: &str) -> bool {
-    let Ok(name) = CString::new(name) else { return false };
+/// In this thread's network namespace.
+pub(super) fn interface_index(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
     // SAFETY: `name` is a string that ends with a zero byte and outlives the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    index != 0
+    (index != 0).then_some(index)
 }
 
 pub(super) fn clear_close_on_exec(fd: RawFd) -> io::Result<()> {

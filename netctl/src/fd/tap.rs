@@ -93,7 +93,7 @@ impl NewTap {
 /// [`crate::network::queues_in_use`].
 pub fn open(interface: &str, queues: u16, header: Header) -> Result<Vec<OwnedFd>, FdError> {
     // TUNSETIFF would make an interface that does not exist: an unfiltered one.
-    if !ioctl::interface_exists(interface) {
+    if ioctl::interface_index(interface).is_none() {
         return Err(FdError::Missing { interface: interface.to_owned() });
     }
     let fds = (0..queues).map(|_| open_queue(interface, queues, header)).collect::<Result<Vec<_>, _>>()?;
@@ -104,15 +104,8 @@ pub fn open(interface: &str, queues: u16, header: Header) -> Result<Vec<OwnedFd>
 }
 
 fn open_queue(interface: &str, queues: u16, header: Header) -> Result<OwnedFd, FdError> {
-    let mut flags = IFF_TAP | IFF_NO_PI;
-    if queues > 1 {
-        flags |= IFF_MULTI_QUEUE;
-    }
-    if header == Header::Virtio {
-        flags |= IFF_VNET_HDR;
-    }
     let fd = open_device()?;
-    set_interface(&fd, interface, flags).map_err(|e| match e.raw_os_error() {
+    set_interface(&fd, interface, queue_flags(queues, header)).map_err(|e| match e.raw_os_error() {
         Some(libc::EBUSY) => FdError::InUse { interface: interface.to_owned() },
         Some(libc::EINVAL) => FdError::QueueMismatch { interface: interface.to_owned(), queues },
         _ => refused("TUNSETIFF", interface, e),
@@ -125,8 +118,24 @@ fn open_queue(interface: &str, queues: u16, header: Header) -> Result<OwnedFd, F
     Ok(fd)
 }
 
+fn queue_flags(queues: u16, header: Header) -> libc::c_int {
+    let mut flags = IFF_TAP | IFF_NO_PI;
+    if queues > 1 {
+        flags |= IFF_MULTI_QUEUE;
+    }
+    if header == Header::Virtio {
+        flags |= IFF_VNET_HDR;
+    }
+    flags
+}
+
+/// Sets the flags of an open macvtap queue, which belongs to its interface already (drivers/net/tap.c, tap_ioctl()).
+pub(super) fn adjust(fd: &OwnedFd, interface: &str, queues: u16, header: Header) -> Result<(), FdError> {
+    set_interface(fd, interface, queue_flags(queues, header)).map_err(|e| refused("TUNSETIFF", interface, e))
+}
+
 /// Header size and offloads belong to the interface and stay as the last VMM left them.
-fn reset(fd: BorrowedFd<'_>, interface: &str, header: Header) -> Result<(), FdError> {
+pub(super) fn reset(fd: BorrowedFd<'_>, interface: &str, header: Header) -> Result<(), FdError> {
     if header == Header::Virtio {
         set_header_len(fd, VNET_HEADER_LEN).map_err(|e| refused("TUNSETVNETHDRSZ", interface, e))?;
     }

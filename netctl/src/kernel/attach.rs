@@ -16,6 +16,7 @@ use netctl_common::verdict::Direction;
 
 use super::load::{FLOW_TABLE, Kernel, PORT_COUNTER_TABLE, is_permission, program_name};
 use super::{KernelError, sys};
+use crate::config::PortKind;
 
 /// Connections that one port can have at once; the least recently used makes room.
 pub const FLOWS_PER_PORT: u32 = 8192;
@@ -30,6 +31,7 @@ pub struct AttachPort<'a> {
     pub id: u32,
     pub interface: &'a str,
     pub ifindex: u32,
+    pub kind: PortKind,
 }
 
 /// Priority of the clsact filter: before what others may have put there.
@@ -41,11 +43,16 @@ const HANDLE: TcHandle = TcHandle::new(0, 0x6e63);
 /// Set to any value, makes netctl use clsact where the kernel has tcx too.
 pub const NO_TCX: &str = "NETCTL_NO_TCX";
 
-/// A tap hands frames from the guest to the host's ingress; the other way is its egress.
-const fn tap_hook(direction: Direction) -> TcAttachType {
-    match direction {
-        Direction::FromGuest => TcAttachType::Ingress,
-        Direction::ToGuest => TcAttachType::Egress,
+/// A tap hands frames from the guest to the host's ingress; the other way is its egress. A macvtap transmits what
+/// the guest sends, as any interface on top of another: its hooks are the other way round.
+const fn hook(kind: PortKind, direction: Direction) -> TcAttachType {
+    match (kind, direction) {
+        (PortKind::Tap, Direction::FromGuest) | (PortKind::Macvtap, Direction::ToGuest) => {
+            TcAttachType::Ingress
+        }
+        (PortKind::Tap, Direction::ToGuest) | (PortKind::Macvtap, Direction::FromGuest) => {
+            TcAttachType::Egress
+        }
     }
 }
 
@@ -70,7 +77,7 @@ impl Kernel {
     fn attach_programs(&self, port: &AttachPort<'_>) -> Result<(), KernelError> {
         for direction in Direction::ALL {
             if !self.is_attached(port.name, port.ifindex, direction)? {
-                self.attach_program(port.name, port.interface, direction)?;
+                self.attach_program(port, direction)?;
             }
         }
         Ok(())
@@ -146,9 +153,10 @@ impl Kernel {
         super::publish::set_inner(&outer, name, id, &table)
     }
 
-    fn attach_program(&self, port: &str, interface: &str, direction: Direction) -> Result<(), KernelError> {
+    fn attach_program(&self, port: &AttachPort<'_>, direction: Direction) -> Result<(), KernelError> {
         let name = program_name(direction);
-        let path = self.pins.link(port, name);
+        let (interface, hook) = (port.interface, hook(port.kind, direction));
+        let path = self.pins.link(port.name, name);
         let fail = |source: ProgramError| {
             if is_permission(&source) {
                 return KernelError::Permission;
@@ -157,14 +165,14 @@ impl Kernel {
         };
         let mut program = SchedClassifier::from_pin(self.pins.program(name)).map_err(fail)?;
         if std::env::var_os(NO_TCX).is_some() {
-            return attach_clsact(program, interface, direction).map_err(fail);
+            return attach_clsact(program, interface, hook).map_err(fail);
         }
         let tcx = TcAttachOptions::TcxOrder(LinkOrder::first());
-        let id = match program.attach_with_options(interface, tap_hook(direction), tcx) {
+        let id = match program.attach_with_options(interface, hook, tcx) {
             Ok(id) => id,
             // Before 6.6, and where CONFIG_NET_XGRESS is off.
             Err(error) if is_unsupported(&error) => {
-                return attach_clsact(program, interface, direction).map_err(fail);
+                return attach_clsact(program, interface, hook).map_err(fail);
             }
             Err(error) => return Err(fail(error)),
         };
@@ -187,7 +195,7 @@ fn pin(link: SchedClassifierLink, interface: &str, path: PathBuf) -> Result<(), 
 fn attach_clsact(
     mut program: SchedClassifier,
     interface: &str,
-    direction: Direction,
+    hook: TcAttachType,
 ) -> Result<(), ProgramError> {
     match qdisc_add_clsact(interface) {
         Ok(()) => {}
@@ -196,7 +204,7 @@ fn attach_clsact(
     }
     let options =
         TcAttachOptions::Netlink(NlOptions { priority: PRIORITY, handle: HANDLE, ..NlOptions::default() });
-    match program.attach_with_options(interface, tap_hook(direction), options) {
+    match program.attach_with_options(interface, hook, options) {
         Ok(id) => {
             // The filter stays with the interface; only aya's wish to detach it on drop has to go.
             std::mem::forget(program.take_link(id)?);

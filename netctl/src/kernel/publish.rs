@@ -199,7 +199,7 @@ fn document(text: &str) -> Table {
 
 /// The generation's table of ports, with the element that stands for the generation itself.
 fn port_rows(publication: &Publication<'_>, root: Root) -> Result<Rows, KernelError> {
-    let without = |port: &&CompiledPort| !publication.interfaces.contains_key(&port.name);
+    let without = |port: &&CompiledPort| port.is_filtered && !publication.interfaces.contains_key(&port.name);
     if let Some(port) = publication.compiled.ports.iter().find(without) {
         return Err(KernelError::NoInterface { port: port.name.clone() });
     }

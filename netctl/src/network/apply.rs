@@ -21,7 +21,7 @@ impl Made {
     }
 }
 
-/// Makes the new bridges and taps, down and with nothing plugged in.
+/// Makes the new bridges, taps and macvtaps, down and with nothing plugged in.
 ///
 /// # Errors
 /// [`NetworkError::HalfMade`]; what this call made is gone again, or listed in the error.
@@ -39,7 +39,7 @@ pub async fn make(netlink: &Netlink, plan: &Plan) -> Result<Made, NetworkError> 
 
 async fn make_step(runner: &mut Runner<'_>, made: &mut Made, step: &Step) -> Result<(), NetworkError> {
     runner.run(step).await?;
-    if matches!(step, Step::CreateBridge { .. } | Step::CreateTap(_)) {
+    if matches!(step, Step::CreateBridge { .. } | Step::CreateTap(_) | Step::CreateMacvtap(_)) {
         let index = runner.index(step.interface()).await?;
         made.created.push((step.interface().to_owned(), index));
     }

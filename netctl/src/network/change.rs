@@ -10,7 +10,7 @@ use super::step::Step;
 /// between `make` and `start`, so that no port is up without it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
-    /// New bridges and taps: down, and nothing plugged in.
+    /// New bridges, taps and macvtaps: down, and nothing plugged in.
     pub make: Vec<Change>,
     /// Addresses, uplinks, taps on their bridges, up; and settings of what exists.
     pub start: Vec<Change>,
@@ -45,6 +45,7 @@ pub enum Action {
 pub enum Object {
     Bridge,
     Tap,
+    Macvtap,
     Uplink,
     Address,
 }
@@ -84,6 +85,7 @@ impl fmt::Display for Object {
         f.write_str(match self {
             Self::Bridge => "bridge",
             Self::Tap => "tap",
+            Self::Macvtap => "macvtap",
             Self::Uplink => "uplink",
             Self::Address => "address",
         })

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::config::Mac;
 use crate::fd::FdError;
 
 /// A request that the kernel did not carry out.
@@ -94,6 +95,37 @@ pub enum Problem {
          release it with `ip link set {uplink} nomaster`, or name `{master}` as the network's `interface`"
     )]
     UplinkTaken { network: String, uplink: String, master: String },
+    #[error(
+        "uplink `{uplink}` of network `{network}` is a port of `{master}`, which takes all its frames; \
+         release it with `ip link set {uplink} nomaster`, or make the network one of kind \"bridge\""
+    )]
+    LowerTaken { network: String, uplink: String, master: String },
+    #[error(
+        "uplink `{uplink}` of network `{network}` is in use by `{other}`, which is not netctl's; \
+         remove it (`ip link del {other}`), or take another NIC"
+    )]
+    LowerInUse { network: String, uplink: String, other: String },
+    #[error(
+        "uplink `{uplink}` of network `{network}` is {what}; macvtaps need a NIC, a VLAN or a bond below"
+    )]
+    NoNic { network: String, uplink: String, what: String },
+    #[error(
+        "uplink `{uplink}` of network `{network}` holds the host's default route, and a passthrough guest takes \
+         the whole NIC: the host may be cut off; say `--yes` if that is meant"
+    )]
+    CutsHostOff { network: String, uplink: String },
+    #[error(
+        "port `{port}` has no uplink: network `{network}` has {uplinks} for {guests} guests, one for each; \
+         add a NIC to its `uplinks`"
+    )]
+    NoUplinkLeft { port: String, network: String, guests: usize, uplinks: usize },
+    #[error(
+        "port `{port}` has MTU {mtu}, but its uplink `{uplink}` {of_uplink}; \
+         `ip link set {uplink} mtu {mtu}`, if the switch takes that"
+    )]
+    LargerThanUplink { port: String, mtu: u32, uplink: String, of_uplink: u32 },
+    #[error("port `{port}` has the MAC address {mac} of its uplink `{uplink}`; give it another `mac`")]
+    MacOfUplink { port: String, mac: Mac, uplink: String },
     #[error(
         "uplink `{uplink}` of network `{network}` has the address {addresses}, which stops working on a port \
          of a bridge and may be the host's way out; move it to the network's `addresses`, or make a bridge \

@@ -8,11 +8,11 @@ use super::plan::Wanted;
 use super::tag::Tag;
 use super::uplink;
 
-/// Taps before bridges, so that no bridge is left with ports while it goes.
+/// Ports before bridges, so that no bridge is left with ports while it goes.
 pub(super) fn plan(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
-    let (taps, others): (Vec<_>, Vec<_>) =
-        stale(wanted, observed).partition(|i| matches!(i.kind, Kind::Tap(_)));
-    plan.remove.extend(taps.iter().map(|tap| remove(tap)));
+    let (ports, others): (Vec<_>, Vec<_>) =
+        stale(wanted, observed).partition(|i| matches!(i.kind, Kind::Tap(_) | Kind::Macvtap(_)));
+    plan.remove.extend(ports.iter().map(|port| remove(port)));
     for interface in observed.interfaces() {
         if interface.tag().is_none() {
             plan.remove.extend(give_back(wanted, observed, interface));
@@ -22,12 +22,16 @@ pub(super) fn plan(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
 }
 
 fn stale<'a>(wanted: &'a Wanted<'_>, observed: &'a Observed) -> impl Iterator<Item = &'a Interface> {
-    let is_wanted = |name: &str| wanted.bridges.contains(name) || wanted.taps.contains(name);
+    let is_wanted = |name: &str| wanted.bridges.contains(name) || wanted.ports.contains(name);
     observed.interfaces().filter(move |i| i.tag().is_some() && !is_wanted(&i.name))
 }
 
 fn remove(found: &Interface) -> Change {
-    let object = if matches!(found.kind, Kind::Tap(_)) { Object::Tap } else { Object::Bridge };
+    let object = match found.kind {
+        Kind::Tap(_) => Object::Tap,
+        Kind::Macvtap(_) => Object::Macvtap,
+        _ => Object::Bridge,
+    };
     let what = match found.tag() {
         Some(Tag::Port(name)) => format!("port {name}"),
         Some(Tag::Network(name)) => format!("network {name}"),

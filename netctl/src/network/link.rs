@@ -6,7 +6,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use super::tag::{ADDRESS_PROTOCOL, Tag, UplinkTag};
+use super::tag::{ADDRESS_PROTOCOL, HALF_MADE_GROUP, Tag, UplinkTag};
 use crate::config::Mac;
 
 /// All interfaces of the network namespace at one moment.
@@ -37,6 +37,14 @@ pub struct Interface {
     pub group: u32,
     /// IFLA_ALT_IFNAME.
     pub alternative_names: Vec<String>,
+    /// Index of the interface below it (IFLA_LINK), as a macvtap has one.
+    pub lower: Option<u32>,
+    /// IFF_ALLMULTI.
+    pub all_multicast: bool,
+    /// Identity of the XDP program on it.
+    pub xdp: Option<u32>,
+    /// A default route of the host leads out here.
+    pub default_route: bool,
     /// Index of the bridge (or bond, VRF, …) that it is a port of.
     pub master: Option<u32>,
     /// Settings as a port of a bridge; `None` where it is no such port.
@@ -54,6 +62,7 @@ pub enum Kind {
     Bridge(BridgeFacts),
     /// Kind `tun`, type tap.
     Tap(TapFacts),
+    Macvtap(MacvtapFacts),
     /// IFLA_INFO_KIND.
     Other(String),
     /// The kernel names no kind: hardware, or a driver without one.
@@ -75,6 +84,36 @@ pub struct TapFacts {
     pub owner: Option<u32>,
     /// Queues that processes hold, attached and detached; `None` for a single-queue tap, see carrier.
     pub open_queues: Option<u32>,
+}
+
+/// IFLA_MACVLAN_*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MacvtapFacts {
+    pub mode: Mode,
+}
+
+/// IFLA_MACVLAN_MODE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Private,
+    Vepa,
+    Bridge,
+    Passthru,
+    /// One that netctl does not use.
+    Other,
+}
+
+impl Mode {
+    /// As `ip link` writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Vepa => "vepa",
+            Self::Bridge => "bridge",
+            Self::Passthru => "passthru",
+            Self::Other => "another",
+        }
+    }
 }
 
 /// IFLA_BRPORT_*, those that netctl sets.
@@ -137,6 +176,20 @@ impl Interface {
         self.alternative_names.iter().filter_map(|name| UplinkTag::read(name, self.index)).collect()
     }
 
+    /// Whether its making was interrupted.
+    pub(super) fn is_half_made(&self) -> bool {
+        self.group == HALF_MADE_GROUP
+    }
+
+    /// A macvlan or macvtap.
+    pub(super) fn is_macvlan(&self) -> bool {
+        match &self.kind {
+            Kind::Macvtap(_) => true,
+            Kind::Other(kind) => kind == "macvlan",
+            _ => false,
+        }
+    }
+
     /// Whether a process holds a queue of this tap.
     pub fn in_use(&self) -> bool {
         match self.kind {
@@ -163,9 +216,11 @@ impl fmt::Display for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.kind, self.tag()) {
             (_, Some(Tag::Network(name))) => write!(f, "netctl's bridge of network `{name}`"),
+            (Kind::Macvtap(_), Some(Tag::Port(name))) => write!(f, "netctl's macvtap of port `{name}`"),
             (_, Some(Tag::Port(name))) => write!(f, "netctl's tap of port `{name}`"),
             (Kind::Bridge(_), _) => f.write_str("a bridge"),
             (Kind::Tap(_), _) => f.write_str("a tap"),
+            (Kind::Macvtap(_), _) => f.write_str("a macvtap"),
             (Kind::Other(kind), _) => write!(f, "of kind {kind}"),
             (Kind::Device, _) => f.write_str("a network device"),
         }

@@ -1,4 +1,4 @@
-//! Interfaces: bridges, taps, uplinks. The only user of rtnetlink. Reading order: [`Observed`] (what is there),
+//! Interfaces: bridges, taps, macvtaps, uplinks. The only user of rtnetlink. Reading order: [`Observed`] (what is there),
 //! [`plan`] (pure: a document and what is there, to a [`Plan`]), [`apply`] (do it).
 //!
 //! netctl keeps no list of what it made: everything carries a mark in the kernel (`tag`), so a process can
@@ -11,10 +11,13 @@ mod change;
 mod error;
 mod leftover;
 mod link;
+mod lower;
+mod macvtap;
 mod netlink;
 mod observe;
 mod plan;
 mod request;
+mod routes;
 mod step;
 mod tag;
 mod tap;
@@ -22,9 +25,9 @@ mod uplink;
 
 pub use change::{Action, Change, Object, Plan};
 pub use error::{Conflict, NetworkError, Problem};
-pub use link::{Address, BridgeFacts, BridgePort, Interface, Kind, Observed, TapFacts};
+pub use link::{Address, BridgeFacts, BridgePort, Interface, Kind, MacvtapFacts, Mode, Observed, TapFacts};
 pub use netlink::Netlink;
 pub use observe::{observe, queues_in_use};
-pub use plan::{plan, plan_down};
+pub use plan::{Consent, plan, plan_down};
 pub use step::{Settings, Step};
 pub use tag::Tag;

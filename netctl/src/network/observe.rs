@@ -8,14 +8,18 @@ use rtnetlink::packet_core::Nla;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData,
-    InfoTun, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, Prop,
+    AfSpecInet6, AfSpecUnspec, BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoMacVtap,
+    InfoPortData, InfoTun, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, LinkXdp,
+    MacVtapMode, Prop,
 };
 use rtnetlink::packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
 
 use super::error::NetworkError;
-use super::link::{Address, BridgeFacts, BridgePort, Interface, Kind, Observed, TapFacts};
+use super::link::{
+    Address, BridgeFacts, BridgePort, Interface, Kind, MacvtapFacts, Mode, Observed, TapFacts,
+};
 use super::netlink::{Netlink, refused};
+use super::routes;
 use crate::config::Mac;
 
 /// All interfaces of the connection's network namespace.
@@ -37,6 +41,12 @@ pub async fn observe(netlink: &Netlink) -> Result<Observed, NetworkError> {
     for (index, address) in addresses.iter().filter_map(address) {
         if let Some(interface) = interfaces.get_mut(&index) {
             interface.addresses.push(address);
+        }
+    }
+
+    for index in routes::default_routes(netlink).await? {
+        if let Some(interface) = interfaces.get_mut(&index) {
+            interface.default_route = true;
         }
     }
 
@@ -70,7 +80,7 @@ pub(super) async fn find(netlink: &Netlink, name: &str) -> Result<LinkMessage, N
     first.ok_or_else(|| NetworkError::Gone { what, interface: name.to_owned() })
 }
 
-async fn collect<T>(
+pub(super) async fn collect<T>(
     what: &str,
     stream: impl Stream<Item = Result<T, rtnetlink::Error>>,
 ) -> Result<Vec<T>, NetworkError> {
@@ -90,6 +100,10 @@ fn interface(message: &LinkMessage) -> Interface {
         alias: None,
         group: 0,
         alternative_names: Vec::new(),
+        lower: None,
+        all_multicast: message.header.flags.contains(LinkFlags::Allmulti),
+        xdp: None,
+        default_route: false,
         master: None,
         bridge_port: None,
         static_fdb: Default::default(),
@@ -110,6 +124,8 @@ fn read_attribute(interface: &mut Interface, attribute: &LinkAttribute) {
         LinkAttribute::Carrier(carrier) => interface.carrier = *carrier != 0,
         LinkAttribute::IfAlias(alias) => interface.alias = Some(alias.clone()),
         LinkAttribute::Group(group) => interface.group = *group,
+        LinkAttribute::Link(index) => interface.lower = Some(*index).filter(|i| *i != 0),
+        LinkAttribute::Xdp(facts) => interface.xdp = xdp(facts),
         LinkAttribute::Controller(index) => interface.master = Some(*index).filter(|i| *i != 0),
         LinkAttribute::PropList(props) => {
             interface.alternative_names = props.iter().filter_map(alternative_name).collect();
@@ -143,6 +159,7 @@ fn read_info(interface: &mut Interface, infos: &[LinkInfo]) {
             LinkInfo::Kind(InfoKind::Bridge) => interface.kind = Kind::Bridge(BridgeFacts::default()),
             LinkInfo::Kind(kind) => interface.kind = Kind::Other(kind.to_string()),
             LinkInfo::Data(InfoData::Bridge(facts)) => interface.kind = Kind::Bridge(bridge(facts)),
+            LinkInfo::Data(InfoData::MacVtap(facts)) => interface.kind = Kind::Macvtap(macvtap(facts)),
             LinkInfo::Data(InfoData::Tun(facts)) => {
                 if let Some(facts) = tap(facts) {
                     interface.kind = Kind::Tap(facts);
@@ -163,6 +180,25 @@ fn bridge(facts: &[InfoBridge]) -> BridgeFacts {
             .iter()
             .any(|f| matches!(f, InfoBridge::StpState(state) if *state != BridgeStpState::Disabled)),
     }
+}
+
+fn macvtap(facts: &[InfoMacVtap]) -> MacvtapFacts {
+    let mode = facts.iter().find_map(|fact| match fact {
+        InfoMacVtap::Mode(MacVtapMode::Private) => Some(Mode::Private),
+        InfoMacVtap::Mode(MacVtapMode::Vepa) => Some(Mode::Vepa),
+        InfoMacVtap::Mode(MacVtapMode::Bridge) => Some(Mode::Bridge),
+        InfoMacVtap::Mode(MacVtapMode::Passthrough) => Some(Mode::Passthru),
+        _ => None,
+    });
+    MacvtapFacts { mode: mode.unwrap_or(Mode::Other) }
+}
+
+/// IFLA_XDP_PROG_ID, which is there only with a program.
+fn xdp(facts: &[LinkXdp]) -> Option<u32> {
+    facts.iter().find_map(|fact| match fact {
+        LinkXdp::ProgId(id) => Some(*id),
+        _ => None,
+    })
 }
 
 fn bridge_port(facts: &[InfoBridgePort]) -> BridgePort {

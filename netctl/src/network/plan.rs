@@ -6,7 +6,7 @@ use super::change::Plan;
 use super::error::{Conflict, Problem};
 use super::link::Observed;
 use super::step::Step;
-use super::{bridge, leftover, tap, uplink};
+use super::{bridge, leftover, macvtap, tap, uplink};
 use crate::config::Config;
 
 /// What the parts of the planner share.
@@ -15,6 +15,21 @@ pub(super) struct Draft<'a> {
     pub observed: &'a Observed,
     pub plan: Plan,
     pub conflicts: Vec<Conflict>,
+    pub consent: Consent,
+}
+
+/// Whether the user agrees to changes that may cut the host off (`--yes`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consent {
+    #[default]
+    NotGiven,
+    Given,
+}
+
+impl Consent {
+    pub(super) fn is_given(self) -> bool {
+        matches!(self, Self::Given)
+    }
 }
 
 impl Draft<'_> {
@@ -27,7 +42,8 @@ impl Draft<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Wanted<'a> {
     pub bridges: BTreeSet<&'a str>,
-    pub taps: BTreeSet<&'a str>,
+    /// Taps and macvtaps.
+    pub ports: BTreeSet<&'a str>,
     pub uplinks: BTreeSet<&'a str>,
 }
 
@@ -35,16 +51,14 @@ pub(super) struct Wanted<'a> {
 ///
 /// # Errors
 /// Everything about the host that the document contradicts; nothing can be done then.
-pub fn plan(config: &Config, observed: &Observed) -> Result<Plan, Vec<Conflict>> {
-    let mut draft = Draft { config, observed, plan: Plan::default(), conflicts: Vec::new() };
+pub fn plan(config: &Config, observed: &Observed, consent: Consent) -> Result<Plan, Vec<Conflict>> {
+    let mut draft = Draft { config, observed, plan: Plan::default(), conflicts: Vec::new(), consent };
     check_names(&mut draft);
-    for (name, network) in &config.networks {
-        bridge::plan(&mut draft, name, network);
-    }
-    for (name, network) in &config.networks {
-        uplink::plan(&mut draft, name, network);
-    }
+    let bridges = || config.networks.iter().filter(|(_, network)| network.bridge().is_some());
+    bridges().for_each(|(name, network)| bridge::plan(&mut draft, name, network));
+    bridges().for_each(|(name, network)| uplink::plan(&mut draft, name, network));
     tap::plan(&mut draft);
+    macvtap::plan(&mut draft);
     // Deleting cannot be undone: it comes after everything that may fail.
     draft.plan.make.sort_by_key(|change| change.steps.iter().any(|step| matches!(step, Step::Delete { .. })));
     leftover::plan(&mut draft.plan, &wanted(config), observed);
@@ -60,8 +74,8 @@ pub fn plan_down(observed: &Observed) -> Plan {
 
 fn wanted(config: &Config) -> Wanted<'_> {
     Wanted {
-        bridges: config.networks.values().map(|n| n.interface.as_str()).collect(),
-        taps: config.ports.values().map(|p| p.interface.as_str()).collect(),
+        bridges: config.networks.values().filter_map(|n| n.bridge()).collect(),
+        ports: config.ports.values().map(|p| p.interface.as_str()).collect(),
         uplinks: config.networks.values().flat_map(|n| &n.uplinks).map(String::as_str).collect(),
     }
 }
@@ -72,7 +86,8 @@ fn check_names(draft: &mut Draft<'_>) {
     let config = draft.config;
     let networks = config.networks.iter().flat_map(|(name, n)| {
         let uplinks = n.uplinks.iter().map(move |u| (u, format!("the uplinks of network `{name}`"), n.line));
-        std::iter::once((&n.interface, format!("network `{name}`"), n.line)).chain(uplinks)
+        let bridge = n.bridge().map(|_| (&n.interface, format!("network `{name}`"), n.line));
+        bridge.into_iter().chain(uplinks)
     });
     let ports = config.ports.iter().map(|(name, p)| (&p.interface, format!("port `{name}`"), p.line));
     for (interface, user, line) in networks.chain(ports) {

@@ -6,16 +6,19 @@ use std::io;
 use ipnet::IpNet;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressProtocol};
-use rtnetlink::packet_route::link::{BridgeStpState, LinkMessage};
+use rtnetlink::packet_route::link::{BridgeStpState, LinkMessage, MacVtapMode};
 use rtnetlink::packet_route::neighbour::{
     NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
-use rtnetlink::{AddressMessageBuilder, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec};
+use rtnetlink::{
+    AddressMessageBuilder, LinkBridge, LinkBridgePort, LinkMacVtap, LinkMessageBuilder, LinkUnspec,
+};
 
 use super::error::NetworkError;
+use super::link::Mode;
 use super::netlink::{Netlink, errno, refused};
 use super::observe::find;
-use super::step::{Settings, Step, TapSpec};
+use super::step::{MacvtapSpec, Settings, Step, TapSpec};
 use super::tag::HALF_MADE_GROUP;
 use crate::config::Mac;
 use crate::fd::tap::NewTap;
@@ -48,6 +51,7 @@ impl<'a> Runner<'a> {
             Step::CreateTap(spec) => return self.create_tap(step, spec).await,
             Step::Ipv6 { interface, on } => return set_ipv6(interface, *on),
             Step::CreateBridge { interface, mac } => self.create_bridge(interface, *mac).await,
+            Step::CreateMacvtap(spec) => self.create_macvtap(spec).await?,
             Step::Delete { index, .. } => {
                 self.indexes.remove(name);
                 self.netlink.handle.link().del(*index).execute().await
@@ -71,6 +75,8 @@ impl<'a> Runner<'a> {
         let link = LinkUnspec::new_with_index(index);
         match step {
             Step::Set { settings, .. } => self.change(apply_settings(link, settings)).await,
+            Step::MacvtapMode { mode, .. } => self.change(macvtap_mode(index, *mode)).await,
+            Step::AllMulticast { .. } => self.change(link.allmulticast(true).build()).await,
             Step::Up { .. } => self.change(link.up().build()).await,
             Step::Down { .. } => self.change(link.down().build()).await,
             Step::ClearMaster { .. } => self.change(link.nocontroller().build()).await,
@@ -88,6 +94,7 @@ impl<'a> Runner<'a> {
             // `run` has taken these.
             Step::CreateBridge { .. }
             | Step::CreateTap(_)
+            | Step::CreateMacvtap(_)
             | Step::Delete { .. }
             | Step::BridgeOptions { .. }
             | Step::Ipv6 { .. }
@@ -103,6 +110,18 @@ impl<'a> Runner<'a> {
         self.indexes.remove(name);
         let message = bridge_options(name).address(mac.0.to_vec()).link_group(HALF_MADE_GROUP).build();
         self.netlink.handle.link().add(message).execute().await
+    }
+
+    async fn create_macvtap(&mut self, spec: &MacvtapSpec) -> Result<Answer, NetworkError> {
+        self.indexes.remove(&spec.interface);
+        let lower = self.index(&spec.lower).await?;
+        let mut message = LinkMacVtap::new(&spec.interface, lower, driver_mode(spec.mode))
+            .address(spec.mac.0.to_vec())
+            .link_group(HALF_MADE_GROUP);
+        if let Some(mtu) = spec.mtu {
+            message = message.mtu(mtu);
+        }
+        Ok(self.netlink.handle.link().add(message.build()).execute().await)
     }
 
     /// The tap becomes persistent last, so that one that exists is complete: a process that dies before
@@ -175,6 +194,19 @@ fn bridge_options(name: &str) -> LinkMessageBuilder<LinkBridge> {
 /// poison), and unicast for addresses that the bridge does not know is not for this guest.
 fn port_options(index: u32) -> LinkMessage {
     LinkBridgePort::new(index).learning(false).flood(false).mcast_flood(true).build()
+}
+
+fn macvtap_mode(index: u32, mode: Mode) -> LinkMessage {
+    LinkMessageBuilder::<LinkMacVtap>::default().index(index).mode(driver_mode(mode)).build()
+}
+
+fn driver_mode(mode: Mode) -> MacVtapMode {
+    match mode {
+        Mode::Private => MacVtapMode::Private,
+        Mode::Vepa => MacVtapMode::Vepa,
+        Mode::Bridge | Mode::Other => MacVtapMode::Bridge,
+        Mode::Passthru => MacVtapMode::Passthrough,
+    }
 }
 
 fn apply_settings(mut link: LinkMessageBuilder<LinkUnspec>, settings: &Settings) -> LinkMessage {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
+use super::link::Mode;
 use crate::config::Mac;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Step {
     },
     /// A persistent tap, down, with its alias and settings.
     CreateTap(TapSpec),
+    /// Down, marked as half made.
+    CreateMacvtap(MacvtapSpec),
     /// By index, so that an interface that took the name since is not hit.
     Delete {
         interface: String,
@@ -28,6 +31,16 @@ pub enum Step {
     },
     /// STP and multicast snooping off.
     BridgeOptions {
+        interface: String,
+    },
+    /// Between modes other than passthru.
+    MacvtapMode {
+        interface: String,
+        mode: Mode,
+    },
+    /// The macvlan driver hands all multicast on, not only what the host has joined here: the guest's own joins are
+    /// not known to it.
+    AllMulticast {
         interface: String,
     },
     Up {
@@ -89,6 +102,19 @@ pub struct TapSpec {
     pub owner: Option<u32>,
 }
 
+/// A macvtap to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MacvtapSpec {
+    pub interface: String,
+    /// Interface of the uplink.
+    pub lower: String,
+    pub mode: Mode,
+    /// The guest's.
+    pub mac: Mac,
+    /// Bytes; `None` takes the uplink's.
+    pub mtu: Option<u32>,
+}
+
 /// What one RTM_NEWLINK request changes; `None` leaves it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -96,7 +122,7 @@ pub struct Settings {
     pub mac: Option<Mac>,
     /// Bytes.
     pub mtu: Option<u32>,
-    /// Removes the mark of a half-made bridge.
+    /// Removes the mark of a half-made interface.
     pub clear_group: bool,
 }
 
@@ -118,10 +144,13 @@ impl Step {
     pub fn interface(&self) -> &str {
         match self {
             Self::CreateTap(spec) => &spec.interface,
+            Self::CreateMacvtap(spec) => &spec.interface,
             Self::CreateBridge { interface, .. }
             | Self::Delete { interface, .. }
             | Self::Set { interface, .. }
             | Self::BridgeOptions { interface }
+            | Self::MacvtapMode { interface, .. }
+            | Self::AllMulticast { interface }
             | Self::Up { interface }
             | Self::Down { interface }
             | Self::Ipv6 { interface, .. }
@@ -145,6 +174,9 @@ impl fmt::Display for Step {
         match self {
             Self::CreateBridge { .. } => write!(f, "make bridge `{interface}`"),
             Self::CreateTap(_) => write!(f, "make tap `{interface}`"),
+            Self::CreateMacvtap(spec) => write!(f, "make macvtap `{interface}` on `{}`", spec.lower),
+            Self::MacvtapMode { mode, .. } => write!(f, "set mode {} of `{interface}`", mode.name()),
+            Self::AllMulticast { .. } => write!(f, "turn all-multicast on for `{interface}`"),
             Self::Delete { .. } => write!(f, "delete `{interface}`"),
             Self::Set { settings, .. } => write!(f, "set {settings} of `{interface}`"),
             Self::BridgeOptions { .. } => write!(f, "set the bridge options of `{interface}`"),

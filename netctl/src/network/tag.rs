@@ -6,10 +6,10 @@ use std::fmt;
 /// IFA_PROTO of the addresses that netctl adds (kernel 5.18 and later). The kernel itself uses 1 to 3.
 pub(super) const ADDRESS_PROTOCOL: u8 = 110;
 
-/// IFLA_GROUP of a bridge that was made and has no alias yet.
+/// IFLA_GROUP of a bridge or macvtap that was made and has no alias yet.
 ///
 /// The kernel takes a group in the request that makes an interface, but no alias: without this mark a
-/// process that dies between the two requests would leave a bridge that looks like someone else's.
+/// process that dies between the two requests would leave an interface that looks like someone else's.
 pub(super) const HALF_MADE_GROUP: u32 = 0x6e63_746c;
 
 /// What an interface of netctl's is for.
@@ -17,9 +17,9 @@ pub(super) const HALF_MADE_GROUP: u32 = 0x6e63_746c;
 pub enum Tag<'a> {
     /// The bridge of a network.
     Network(&'a str),
-    /// The tap of a port.
+    /// The tap or macvtap of a port.
     Port(&'a str),
-    /// A bridge whose making was interrupted.
+    /// A bridge or macvtap whose making was interrupted.
     HalfMade,
 }
 
@@ -46,7 +46,8 @@ impl fmt::Display for Tag<'_> {
     }
 }
 
-/// The alternative name (IFLA_ALT_IFNAME) that says: netctl put this interface on that bridge.
+/// The alternative name (IFLA_ALT_IFNAME) that says: netctl put this interface on that bridge, or set it up for
+/// macvtaps.
 ///
 /// Not the alias: an uplink is someone else's interface, its one alias may be in use; alternative names
 /// can be many. They are unique in a network namespace, hence the index.
@@ -56,7 +57,7 @@ pub(super) struct UplinkTag {
     pub index: u32,
     /// What to restore when the uplink is released.
     pub was_up: bool,
-    /// Interface name of the bridge.
+    /// Interface name of the bridge; empty for the uplink of macvtaps.
     pub bridge: String,
 }
 

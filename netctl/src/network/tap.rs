@@ -9,7 +9,7 @@ use super::link::{BridgePort, Interface, Kind, TapFacts};
 use super::plan::Draft;
 use super::step::{Settings, Step, TapSpec};
 use super::tag::Tag;
-use crate::config::{Mac, Port};
+use crate::config::{Device, Mac, Port};
 
 /// What is set on every tap as a bridge port; see `request`.
 const PORT_OPTIONS: BridgePort = BridgePort { learning: false, unicast_flood: false, multicast_flood: true };
@@ -33,12 +33,16 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
     for (name, port) in &config.ports {
         // The parser has resolved the network's name.
         let Some(network) = config.networks.get(&port.network) else { continue };
+        let Some(bridge) = network.bridge() else { continue };
+        if port.device != Device::Made {
+            continue;
+        }
         let wish = Wish {
             name,
             port,
             alias: Tag::Port(name).to_string(),
             mac: own_mac(port.mac, &mut macs),
-            bridge: &network.interface,
+            bridge,
             mtu: port.mtu.or(network.mtu),
         };
         plan_port(draft, &wish);

@@ -7,14 +7,15 @@ pub mod qemu;
 pub mod run;
 pub mod template;
 
-use crate::config::{Mac, Vhost};
+use crate::config::{Mac, PortKind, Vhost};
 
 /// What has to be known of a running port to start a guest on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunPort {
     pub name: String,
-    /// Name of the tap.
+    /// Name of the tap or macvtap.
     pub interface: String,
+    pub kind: PortKind,
     /// The guest's.
     pub mac: Mac,
     /// Queue pairs.

@@ -60,13 +60,14 @@ fn id(name: &str) -> String {
 mod tests {
     use super::super::RunPort;
     use super::*;
-    use crate::config::{Mac, Vhost};
+    use crate::config::{Mac, PortKind, Vhost};
 
     fn port(queues: u16, mtu: Option<u32>) -> RunPort {
         RunPort {
             name: "web1".into(),
             interface: "web1".into(),
             mac: Mac([0x52, 0x54, 0, 0, 0, 0x11]),
+            kind: PortKind::Tap,
             queues,
             vhost: Vhost::Auto,
             mtu,

@@ -12,7 +12,8 @@ use std::process::Command;
 
 use super::template::{Template, TemplateError};
 use super::{OpenPort, RunPort};
-use crate::fd::{FdError, hand_over, tap, vhost};
+use crate::config::PortKind;
+use crate::fd::{FdError, hand_over, macvtap, tap, vhost};
 use crate::network::{Netlink, NetworkError, queues_in_use};
 
 /// Why a guest could not be started.
@@ -52,7 +53,11 @@ pub async fn prepare(netlink: &Netlink, ports: &[RunPort], command: &[OsString])
     let mut notes = Vec::new();
     let mut opened = Vec::new();
     for port in ports {
-        opened.push((port, open_tap(netlink, port).await?, open_vhost(port, &mut notes)?));
+        let queues = match port.kind {
+            PortKind::Tap => open_tap(netlink, port).await?,
+            PortKind::Macvtap => open_macvtap(port)?,
+        };
+        opened.push((port, queues, open_vhost(port, &mut notes)?));
     }
     let open: Vec<_> = opened.iter().map(|(port, queues, vhost)| describe(port, queues, vhost)).collect();
     let arguments = template.fill(&open)?;
@@ -103,6 +108,20 @@ async fn open_tap(netlink: &Netlink, port: &RunPort) -> Result<Vec<OwnedFd>, Run
     if queues_in_use(netlink, &port.interface).await.map_err(network)? > u32::from(port.queues) {
         return Err(in_use());
     }
+    Ok(queues)
+}
+
+/// A macvtap refuses nobody: it takes further queues, and gives them a part of the running guest's frames. So this
+/// looks before and after, too.
+fn open_macvtap(port: &RunPort) -> Result<Vec<OwnedFd>, RunError> {
+    let open = |source| RunError::Open { port: port.name.clone(), source };
+    let unused = || match macvtap::holders(&port.interface).map_err(open)?.first() {
+        None => Ok(()),
+        Some(_) => Err(RunError::InUse { port: port.name.clone(), interface: port.interface.clone() }),
+    };
+    unused()?;
+    let queues = macvtap::open(&port.interface, port.queues, tap::Header::Virtio).map_err(open)?;
+    unused()?;
     Ok(queues)
 }
 

@@ -207,13 +207,14 @@ fn value(open: &OpenPort<'_>, key: Key) -> Result<String, TemplateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mac, Vhost};
+    use crate::config::{Mac, PortKind, Vhost};
 
     fn port(name: &str) -> RunPort {
         RunPort {
             name: name.into(),
             interface: format!("if,{name}"),
             mac: Mac([2, 0, 0, 0, 0, 1]),
+            kind: PortKind::Tap,
             queues: 2,
             vhost: Vhost::Off,
             mtu: None,

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use netctl::compile::reference::{Party, Query, Wanted, first_match};
 use netctl::compile::{Budget, Compiled, PortIds, compile, zone_numbers};
 use netctl::config::{
-    Addresses, Config, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector, Service, Vhost,
+    Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector, Service,
+    Vhost,
 };
 use netctl_common::verdict::Action;
 
@@ -47,6 +48,8 @@ fn network(zone: &str, number: u8, addresses: &[&str]) -> Network {
         zone: zone.into(),
         interface: format!("br{number}"),
         uplinks: Vec::new(),
+        pool: None,
+        host_access: false,
         addresses: addresses.iter().map(|text| net(text)).collect(),
         mtu: None,
         mac: Mac([2, 0, 0, 0, 1, number]),
@@ -66,6 +69,8 @@ fn port(network: &str, number: u8, addresses: Option<&[&str]>, groups: &[&str]) 
         owner: None,
         mtu: None,
         vhost: Vhost::Auto,
+        uplink: None,
+        device: Device::Made,
         line: 2,
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use netctl::compile::{Budget, Compiled, PortIds, compile, lint};
 use netctl::config::{
-    Addresses, Config, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector, Service, Vhost,
+    Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector, Service,
+    Vhost,
 };
 use netctl_common::verdict::Action;
 
@@ -69,6 +70,8 @@ pub(crate) fn config(shape: Shape, rules: u32) -> Config {
         zone: "default".into(),
         interface: "br0".into(),
         uplinks: Vec::new(),
+        pool: None,
+        host_access: false,
         addresses: Vec::new(),
         mtu: None,
         mac: Mac([2, 0, 0, 0, 1, 0]),
@@ -84,6 +87,8 @@ pub(crate) fn config(shape: Shape, rules: u32) -> Config {
         owner: None,
         mtu: None,
         vhost: Vhost::Auto,
+        uplink: None,
+        device: Device::Made,
         line: 2,
     };
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

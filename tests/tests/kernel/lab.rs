@@ -8,6 +8,7 @@ use netctl::kernel::Kernel;
 use netctl::kernel::ask::{Live, Twin};
 use netctl::kernel::events::Events;
 use netctl::kernel::running::now;
+use netctl::network::Consent;
 use netctl_common::abi::Event;
 use netctl_tests::cases::World;
 use tokio::runtime::{Builder, Runtime};
@@ -45,7 +46,8 @@ impl Lab {
     pub(crate) fn new(text: &str) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let world = World::new(text);
-        let applied = runtime.block_on(netctl::apply::apply(bpffs(), &world.document)).unwrap();
+        let applied =
+            runtime.block_on(netctl::apply::apply(bpffs(), &world.document, Consent::NotGiven)).unwrap();
         let kernel = Kernel::open(bpffs()).unwrap();
         let world = settled(&kernel, world);
         let inside = runtime.enter();
@@ -64,8 +66,11 @@ impl Lab {
     /// Applies the next document.
     pub(crate) fn apply(&mut self, text: &str) {
         let world = World::after(&self.world.ids, text);
-        self.generation =
-            self.runtime.block_on(netctl::apply::apply(bpffs(), &world.document)).unwrap().generation;
+        self.generation = self
+            .runtime
+            .block_on(netctl::apply::apply(bpffs(), &world.document, Consent::NotGiven))
+            .unwrap()
+            .generation;
         self.world = settled(&self.kernel, world);
         let next = self.world.tables(self.generation);
         next.take_flows(&self.tables);

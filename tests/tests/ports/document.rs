@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netctl::config::{Addresses, Config, Mac, Network, NetworkKind, Policy, Port, Vhost};
-use netctl::network::{Conflict, Netlink, Plan, Step, apply, observe, plan, plan_down};
+use netctl::config::{Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, Vhost};
+use netctl::network::{Conflict, Consent, Netlink, Plan, Step, apply, observe, plan, plan_down};
 
 /// A document with one network, `lab`, on bridge `br-lab`.
 pub(crate) fn lab() -> Config {
@@ -31,6 +31,8 @@ pub(crate) fn network(interface: &str, number: u8) -> Network {
         zone: "host".to_owned(),
         interface: interface.to_owned(),
         uplinks: Vec::new(),
+        pool: None,
+        host_access: false,
         addresses: Vec::new(),
         mtu: None,
         mac: Mac([0x02, 0, 0, 0, 0xff, number]),
@@ -50,6 +52,8 @@ pub(crate) fn port(number: u8) -> Port {
         owner: None,
         mtu: None,
         vhost: Vhost::Auto,
+        uplink: None,
+        device: Device::Made,
         line: 100 + u32::from(number),
     }
 }
@@ -66,7 +70,7 @@ pub(crate) async fn apply_document(netlink: &Netlink, config: &Config) -> Plan {
 }
 
 pub(crate) async fn plan_document(netlink: &Netlink, config: &Config) -> Result<Plan, Vec<Conflict>> {
-    plan(config, &observe(netlink).await.unwrap())
+    plan(config, &observe(netlink).await.unwrap(), Consent::NotGiven)
 }
 
 /// What `netctl down` does to interfaces.

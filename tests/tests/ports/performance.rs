@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use netctl::network::{apply, plan};
+use netctl::network::{Consent, apply, plan};
 
 use super::document::{apply_document, down, lab_with_ports, plan_document, port};
 use super::namespace::isolated;
@@ -19,7 +19,7 @@ fn one_more_port_beside_two_hundred_takes_less_than_30_ms() {
             config.ports.insert(format!("web{number}"), port(number));
             let start = Instant::now();
             let observed = netctl::network::observe(netlink).await.unwrap();
-            let plan = plan(&config, &observed).unwrap();
+            let plan = plan(&config, &observed, Consent::NotGiven).unwrap();
             let planned = Instant::now();
             let _made = apply::make(netlink, &plan).await.unwrap();
             apply::start(netlink, &plan).await.unwrap();

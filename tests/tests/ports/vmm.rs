@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use netctl::config::Vhost;
+use netctl::config::{PortKind, Vhost};
 use netctl::network::{Netlink, queues_in_use};
 use netctl::vmm::RunPort;
 use netctl::vmm::run::{RunError, prepare, run};
@@ -21,6 +21,7 @@ fn run_port(number: u8, queues: u16) -> RunPort {
         name: format!("web{number}"),
         interface: format!("web{number}"),
         mac: guest_mac(number),
+        kind: PortKind::Tap,
         queues,
         vhost: Vhost::Auto,
         mtu: Some(1500),

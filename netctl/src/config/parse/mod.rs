@@ -3,7 +3,9 @@
 
 mod address;
 mod claims;
+mod device;
 mod group;
+pub(in crate::config) mod kind;
 mod mac;
 mod name;
 mod nearest;

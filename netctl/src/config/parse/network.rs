@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use super::address::host_address;
 use super::claims::{Claims, Owner, Zone};
+use super::kind;
 use super::name::{check_interface, check_name};
 use super::section::{Field, Section, Text};
 use crate::config::derive::{self, Named};
@@ -11,13 +12,17 @@ use crate::config::limits::MAX_NETWORKS;
 use crate::config::model::{Network, NetworkKind};
 use crate::config::report::{Finding, Report};
 use crate::config::source::Span;
-use crate::config::tree::{Entry, Table, Value};
+use crate::config::tree::{Entry, Table};
 
 pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "kind", example: "kind = \"bridge\"" },
     Field { name: "zone", example: "zone = \"default\"" },
     Field { name: "interface", example: "interface = \"br0\"" },
     Field { name: "uplinks", example: "uplinks = [\"eth1\"]" },
+    Field { name: "private", example: "private = true" },
+    Field { name: "hairpin", example: "hairpin = \"local\"" },
+    Field { name: "host-access", example: "host-access = true" },
+    Field { name: "pool", example: "pool = { pf = \"eth3\", vfs = 8 }" },
     Field { name: "addresses", example: "addresses = [\"10.0.0.1/24\", \"fd00::1/64\"]" },
     Field { name: "mtu", example: "mtu = 1500" },
 ];
@@ -30,9 +35,6 @@ pub(super) const MIN_MTU_IPV6: u16 = 1280;
 
 /// The zone of networks that name none.
 pub(in crate::config) const DEFAULT_ZONE: &str = "default";
-
-/// Kinds of networks that later versions have.
-const LATER_KINDS: [&str; 3] = ["macvlan", "passthrough", "vepa"];
 
 /// A network and what the checks across the document need of its text.
 #[derive(Debug)]
@@ -54,7 +56,10 @@ pub(super) fn networks<'d>(
         let message = format!("the document has {} networks, more than {MAX_NETWORKS}", entries.len());
         report.error(entry.key, message, "remove some");
     }
-    entries.iter().take(MAX_NETWORKS).map(|entry| network(entry, claims, report)).collect()
+    let networks: Vec<_> =
+        entries.iter().take(MAX_NETWORKS).map(|entry| network(entry, claims, report)).collect();
+    kind::check_pools(networks.iter().map(|read| (read.name, &read.network)), report);
+    networks
 }
 
 fn network<'d>(entry: &'d Entry<'_>, claims: &mut Claims<'d>, report: &mut Report) -> Read<'d> {
@@ -65,6 +70,8 @@ fn network<'d>(entry: &'d Entry<'_>, claims: &mut Claims<'d>, report: &mut Repor
         zone: DEFAULT_ZONE.to_owned(),
         interface: derive::interface(Named::Network, name.text),
         uplinks: Vec::new(),
+        pool: None,
+        host_access: false,
         addresses: Vec::new(),
         mtu: None,
         mac: derive::mac(Named::Network, name.text),
@@ -72,7 +79,7 @@ fn network<'d>(entry: &'d Entry<'_>, claims: &mut Claims<'d>, report: &mut Repor
     };
     let section = Section::of(entry, FIELDS, "a network", report);
     if let Some(section) = &section {
-        kind(section, report);
+        kind::kind(section, &mut network, report);
         if let Some(zone) = section.text("zone", report) {
             report.take(zone.span, check_name(zone.text, "a zone"));
             network.zone = zone.text.to_owned();
@@ -80,7 +87,9 @@ fn network<'d>(entry: &'d Entry<'_>, claims: &mut Claims<'d>, report: &mut Repor
         network.mtu = section.integer("mtu", MIN_MTU..=MAX_MTU, report).map(u32::from);
     }
     let zone = claims.zone(&network.zone);
-    claims.mac(zone, network.mac, Owner::network(name, name.span), report);
+    if network.bridge().is_some() {
+        claims.mac(zone, network.mac, Owner::network(name, name.span), report);
+    }
     if let Some(section) = &section {
         interfaces(section, name, &mut network, claims, report);
         network.addresses = addresses(section, (name, zone), claims, report);
@@ -88,17 +97,6 @@ fn network<'d>(entry: &'d Entry<'_>, claims: &mut Claims<'d>, report: &mut Repor
     }
     let mtu = section.and_then(|section| section.node("mtu")).map(|node| node.span);
     Read { name, network, zone, mtu }
-}
-
-fn kind(section: &Section<'_, '_>, report: &mut Report) {
-    let Some(entry) = section.entry("kind") else { return section.missing("kind", "a network", report) };
-    if let Value::String(text) = &entry.node.value
-        && LATER_KINDS.contains(&text.as_ref())
-    {
-        let message = format!("networks of kind `{text}` are not supported by this version yet");
-        return report.error(entry.node.span, message, "write \"bridge\"");
-    }
-    section.word("kind", &[("bridge", ())], report);
 }
 
 fn interfaces<'d>(
@@ -112,16 +110,14 @@ fn interfaces<'d>(
     if let Some(chosen) = chosen {
         report.take(chosen.span, check_interface(chosen.text));
         network.interface = chosen.text.to_owned();
-    } else if section.entry("interface").is_none() {
+    } else if section.entry("interface").is_none() && network.bridge().is_some() {
         derived_interface(name, &network.interface, "interface", report);
     }
-    let owner = Owner::network(name, chosen.map_or(name.span, |text| text.span));
-    claims.interface(&network.interface, owner, report);
-    for uplink in section.texts("uplinks", report) {
-        report.take(uplink.span, check_interface(uplink.text));
-        claims.interface(uplink.text, Owner::uplink(name, uplink.span), report);
-        network.uplinks.push(uplink.text.to_owned());
+    if let Some(bridge) = network.bridge() {
+        let owner = Owner::network(name, chosen.map_or(name.span, |text| text.span));
+        claims.interface(bridge, owner, report);
     }
+    kind::uplinks(section, name, network, claims, report);
 }
 
 /// A name that is fine for a port or network can be one that Linux does not take for an interface.

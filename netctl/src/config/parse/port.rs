@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::address::port_address;
 use super::claims::{Claims, Owner};
+use super::device;
 use super::mac;
 use super::name::{Kind, Names, check_interface};
 use super::nearest::nearest;
@@ -26,6 +27,10 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "owner", example: "owner = \"libvirt-qemu\"" },
     Field { name: "mtu", example: "mtu = 1500" },
     Field { name: "vhost", example: "vhost = \"auto\"" },
+    Field { name: "uplink", example: "uplink = \"eth1\"" },
+    Field { name: "adopt", example: "adopt = true" },
+    Field { name: "vfio", example: "vfio = true" },
+    Field { name: "filter", example: "filter = \"none\"" },
 ];
 
 /// Queue pairs of a port.
@@ -98,8 +103,11 @@ fn port<'d>(entry: &'d Entry<'_>, around: &mut Around<'_, 'd>, report: &mut Repo
         owner: owner(&section, around, report),
         mtu: section.integer("mtu", MIN_MTU..=MAX_MTU, report).map(u32::from),
         vhost: section.word("vhost", &VHOST_WORDS, report).unwrap_or_default(),
+        uplink: device::uplink(&section, network.map(|read| &read.network), report),
+        device: device::device(&section, network.map(|read| &read.network), report),
         line: report.line_of(name.span),
     };
+    device::check_owner(&section, network.map(|read| &read.network), report);
     check_mtu(&section, &port, network, report);
     Some(port)
 }

@@ -10,7 +10,7 @@ use proptest::sample::{select, subsequence};
 
 use super::*;
 use crate::config::derive::{self, Named};
-use crate::config::model::{Mac, Policy, Vhost};
+use crate::config::model::{Device, Hairpin, Mac, NetworkKind, Policy, Pool, Siblings, VfSettings, Vhost};
 use crate::config::parse_with_users;
 use crate::config::schema::tests::violations;
 
@@ -148,6 +148,8 @@ fn port(number: usize, name: String, network: String, groups: Vec<String>) -> im
             owner,
             mtu,
             vhost,
+            uplink: None,
+            device: Device::Made,
             line: 0,
         })
 }
@@ -165,16 +167,49 @@ fn network(number: usize, name: String) -> impl Strategy<Value = Network> {
         prop_oneof![Just("default".to_owned()), name_of_zone()],
         prop_oneof![Just(derive::interface(Named::Network, &name)), Just(format!("br{n}"))],
     )
-        .prop_map(move |(addresses, uplinks, mtu, zone, interface)| Network {
-            kind: NetworkKind::Bridge,
-            zone,
-            interface,
-            uplinks,
-            addresses,
-            mtu,
-            mac: derive::mac(Named::Network, &name),
-            line: 0,
+        .prop_map(move |(addresses, uplinks, mtu, zone, interface)| {
+            of_kind(Network {
+                kind: kind_of(number),
+                zone,
+                interface,
+                uplinks,
+                pool: None,
+                host_access: number % 3 == 1,
+                addresses,
+                mtu,
+                mac: derive::mac(Named::Network, &name),
+                line: 0,
+            })
         })
+}
+
+fn kind_of(number: usize) -> NetworkKind {
+    [
+        NetworkKind::Bridge,
+        NetworkKind::Macvlan(Siblings::Bridge),
+        NetworkKind::Vepa(Hairpin::Local),
+        NetworkKind::Passthrough,
+        NetworkKind::Macvlan(Siblings::Private),
+        NetworkKind::Vepa(Hairpin::Switch),
+        NetworkKind::Passthrough,
+    ][number % 7]
+}
+
+/// With what a network of its kind has, and without what it has not.
+fn of_kind(network: Network) -> Network {
+    match network.kind {
+        NetworkKind::Bridge => Network { host_access: false, ..network },
+        NetworkKind::Macvlan(_) | NetworkKind::Vepa(_) => {
+            let uplink = format!("nic-{}", network.mac.0[5]);
+            Network { interface: uplink.clone(), uplinks: vec![uplink], ..network }
+        }
+        NetworkKind::Passthrough => {
+            let settings = VfSettings { vlan: Some(7), spoof_check: false, trust: true, rate: Some(9) };
+            let pool = network.uplinks.is_empty().then(|| Pool { pf: "pf0".to_owned(), vfs: 8, settings });
+            let (interface, addresses) = (String::new(), Vec::new());
+            Network { interface, addresses, pool, host_access: false, ..network }
+        }
+    }
 }
 
 fn name_of_zone() -> impl Strategy<Value = String> {
@@ -182,7 +217,7 @@ fn name_of_zone() -> impl Strategy<Value = String> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let names = (names('n', 3), names('p', 6), names('g', 5), names('s', 3));
+    let names = (names('n', 7), names('p', 6), names('g', 5), names('s', 3));
     names.prop_flat_map(|(networks, ports, groups, sets)| {
         let known = Known { ports: ports.clone(), groups: groups.clone(), sets: sets.clone() };
         let all_networks: Vec<_> =

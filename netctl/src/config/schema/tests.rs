@@ -9,7 +9,7 @@ use jsonschema::Validator;
 use super::*;
 use crate::config::parse::section::Field;
 use crate::config::parse::tests::{docs, read};
-use crate::config::parse::{FIELDS, network, policy, port, rule};
+use crate::config::parse::{FIELDS, kind, network, policy, port, rule};
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| jsonschema::validator_for(&schema()).unwrap());
 
@@ -49,6 +49,7 @@ fn schema_and_parser_know_the_same_keys() {
     };
     assert_eq!(keys("/properties"), known(FIELDS));
     assert_eq!(keys("/$defs/Network/properties"), known(network::FIELDS));
+    assert_eq!(keys("/$defs/Pool/properties"), known(kind::POOL_FIELDS));
     assert_eq!(keys("/$defs/Port/properties"), known(port::FIELDS));
     assert_eq!(keys("/$defs/Policy/properties"), known(policy::FIELDS));
     assert_eq!(keys("/$defs/Rule/properties"), known(rule::FIELDS));

@@ -1,0 +1,93 @@
+//! The keys of a port that say what its guest's NIC is plugged into: `uplink`, `adopt`, `vfio`, `filter`, `owner`.
+
+use super::section::Section;
+use crate::config::escape::quoted;
+use crate::config::model::{Device, Network, NetworkKind, PortKind};
+use crate::config::report::{Finding, Report};
+
+/// Whether the policy is enforced at the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filter {
+    Policy,
+    None,
+}
+
+const FILTER_WORDS: [(&str, Filter); 2] = [("policy", Filter::Policy), ("none", Filter::None)];
+
+/// The NIC of the network's `uplinks` that the port gets.
+pub(super) fn uplink(
+    section: &Section<'_, '_>,
+    network: Option<&Network>,
+    report: &mut Report,
+) -> Option<String> {
+    let text = section.text("uplink", report)?;
+    let network = network?;
+    if !matches!(network.kind, NetworkKind::Passthrough) || network.pool.is_some() {
+        let message = "only a port of a passthrough network with `uplinks` chooses one";
+        report.error(text.span, message, "remove it");
+    } else if !network.uplinks.iter().any(|uplink| uplink == text.text) {
+        let message = format!("{} is no uplink of the port's network", quoted(text.text));
+        let help = format!("write one of {}", network.uplinks.join(", "));
+        report.error(text.span, message, help);
+    }
+    Some(text.text.to_owned())
+}
+
+pub(super) fn device(section: &Section<'_, '_>, network: Option<&Network>, report: &mut Report) -> Device {
+    let adopt = section.boolean("adopt", report) == Some(true);
+    let vfio = section.boolean("vfio", report) == Some(true);
+    let filter = section.word("filter", &FILTER_WORDS, report).unwrap_or(Filter::Policy);
+    if vfio {
+        check_vfio(section, filter, network, report);
+    } else if filter == Filter::None
+        && let Some(node) = section.node("filter")
+    {
+        let message = "only a port with `vfio = true`, which cannot be filtered, may be without the policy";
+        report.error(node.span, message, "remove it; a rule can allow everything from and to the port");
+    }
+    match (adopt, vfio) {
+        (true, true) => {
+            let message = "a port with `vfio = true` has no interface that could be adopted";
+            report.error(section.span, message, "remove one of `adopt` and `vfio`");
+            Device::Vfio
+        }
+        (true, false) => {
+            if section.entry("ifname").is_none() {
+                let message = "an adopted port needs the name of its interface";
+                report.error(section.span, message, "add `ifname = \"vnet0\"`");
+            }
+            Device::Adopted
+        }
+        (false, true) => Device::Vfio,
+        (false, false) => Device::Made,
+    }
+}
+
+/// The host does not see the frames of a function that the guest drives itself.
+fn check_vfio(section: &Section<'_, '_>, filter: Filter, network: Option<&Network>, report: &mut Report) {
+    let place = section.node("vfio").map_or(section.span, |node| node.span);
+    if network.is_some_and(|network| network.pool.is_none()) {
+        let message = "only a port of a passthrough network with a pool can be handed over by VFIO";
+        report.error(place, message, "give the network a `pool`");
+    }
+    if filter == Filter::None {
+        let message = "no policy is enforced at this port: its guest drives the function itself";
+        let help = "without `vfio` and `filter` the guest gets a macvtap on the function, which is filtered";
+        report.add(Finding::warning(place, message, help));
+    } else {
+        let message =
+            "a function that the guest drives itself has no interface on the host and cannot be filtered";
+        let help = "remove `vfio` for a macvtap on the function, or add `filter = \"none\"` to do without the policy";
+        report.error(place, message, help);
+    }
+}
+
+/// TUNSETOWNER is for taps; a macvtap is opened by its device node.
+pub(super) fn check_owner(section: &Section<'_, '_>, network: Option<&Network>, report: &mut Report) {
+    if let (Some(node), Some(network)) = (section.node("owner"), network)
+        && network.kind.port_kind() == PortKind::Macvtap
+    {
+        let message = format!("a port of a {} network has no owner: it is no tap", network.kind.name());
+        report.error(node.span, message, "remove it; `netctl run` opens the port and hands it over");
+    }
+}

@@ -1,0 +1,99 @@
+//! Queues of macvtap interfaces, by their character device. The facts named here are of drivers/net/tap.c.
+//!
+//! The device is found by its number in the sysfs of this network namespace. Never by `/dev/tapN`: interface indexes
+//! repeat between namespaces, and devtmpfs has one node of a name, which may be another guest's NIC.
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use super::detached;
+use super::error::FdError;
+use super::ioctl;
+use super::tap::{self, Header};
+
+/// Opens the queues of a macvtap: header of [`tap::VNET_HEADER_LEN`] bytes, no offloads.
+///
+/// # Errors
+/// [`FdError::Missing`], [`FdError::NoMacvtap`], [`FdError::NotPermitted`], [`FdError::Macvtap`]. A macvtap can be
+/// opened beside another process, which then gets only a part of the frames; who wants to know asks [`holders`].
+pub fn open(interface: &str, queues: u16, header: Header) -> Result<Vec<OwnedFd>, FdError> {
+    let device = device(interface)?;
+    let fds = (0..queues).map(|_| open_queue(interface, device)).collect::<Result<Vec<_>, _>>()?;
+    for fd in &fds {
+        tap::adjust(fd, interface, queues, header)?;
+    }
+    if let Some(first) = fds.first() {
+        tap::reset(first.as_fd(), interface, header)?;
+    }
+    Ok(fds)
+}
+
+/// Identities of the other processes that hold a queue of a macvtap: the driver itself refuses nobody. Only what
+/// /proc shows is found.
+///
+/// # Errors
+/// [`FdError::Missing`], [`FdError::NoMacvtap`], [`FdError::NotPermitted`], [`FdError::Macvtap`].
+pub fn holders(interface: &str) -> Result<BTreeSet<u32>, FdError> {
+    let device = device(interface)?;
+    let processes = fs::read_dir("/proc").map_err(|source| failed(interface, "read /proc", source))?;
+    let numbers = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let own = std::process::id();
+    Ok(numbers.filter(|pid| *pid != own && holds(*pid, device)).collect())
+}
+
+/// A process that ends meanwhile holds nothing.
+fn holds(pid: u32, device: libc::dev_t) -> bool {
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let is_device = |facts: fs::Metadata| facts.file_type().is_char_device() && facts.rdev() == device;
+    files.flatten().any(|file| fs::metadata(file.path()).is_ok_and(is_device))
+}
+
+fn open_queue(interface: &str, device: libc::dev_t) -> Result<OwnedFd, FdError> {
+    let fail = |what| move |source| failed(interface, what, source);
+    let place = detached::mount(c"tmpfs").map_err(fail("make a place for its device node"))?;
+    detached::make_node(&place, c"tap", device).map_err(fail("make its device node"))?;
+    let fd = detached::open_at(&place, c"tap", libc::O_RDWR).map_err(|e| match e.raw_os_error() {
+        // The device number outlives the interface for a moment; tap_open().
+        Some(libc::ENODEV | libc::ENXIO) => FdError::Missing { interface: interface.to_owned() },
+        _ => failed(interface, "open its device", e),
+    })?;
+    // The interface may have been replaced since its number was read.
+    let info = tap::info(fd.as_fd()).map_err(fail("ask for its name"))?;
+    if info.interface == interface {
+        Ok(fd)
+    } else {
+        Err(FdError::Missing { interface: interface.to_owned() })
+    }
+}
+
+/// Number of the character device, from `class/net/IF/tapINDEX/dev`.
+fn device(interface: &str) -> Result<libc::dev_t, FdError> {
+    let fail = |what| move |source| failed(interface, what, source);
+    let missing = || FdError::Missing { interface: interface.to_owned() };
+    let index = ioctl::interface_index(interface).ok_or_else(missing)?;
+    let sysfs = detached::mount(c"sysfs").map_err(fail("read its device number from sysfs"))?;
+    let path = CString::new(format!("class/net/{interface}/tap{index}/dev")).map_err(|_| missing())?;
+    let file = detached::open_at(&sysfs, &path, libc::O_RDONLY).map_err(|e| match e.raw_os_error() {
+        Some(libc::ENOENT) => FdError::NoMacvtap { interface: interface.to_owned() },
+        _ => failed(interface, "read its device number from sysfs", e),
+    })?;
+    let mut text = String::new();
+    File::from(file).read_to_string(&mut text).map_err(fail("read its device number"))?;
+    let numbers = text
+        .trim()
+        .split_once(':')
+        .and_then(|(major, minor)| Some(libc::makedev(major.parse().ok()?, minor.parse().ok()?)));
+    numbers.ok_or_else(|| failed(interface, "read its device number", io::ErrorKind::InvalidData.into()))
+}
+
+fn failed(interface: &str, what: &'static str, source: io::Error) -> FdError {
+    let interface = interface.to_owned();
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => FdError::NotPermitted { interface },
+        _ => FdError::Macvtap { interface, what, source },
+    }
+}
