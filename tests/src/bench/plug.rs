@@ -1,11 +1,13 @@
 //! How the two measured guests are plugged in, and what lies below: nothing for taps on a bridge; for macvtaps a wire
 //! (veth) into a switch, which is a Linux bridge that sends frames back where the kind needs that.
 
+use anyhow::Result;
 use serde::Serialize;
 
 use super::document::{INTERFACES, MACS};
 use crate::frame::mac_text;
 use crate::sandbox::Sandbox;
+use crate::switch::Switch;
 
 /// The kinds of networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -19,28 +21,21 @@ pub enum Plug {
 
 /// Uplinks; one guest each where a guest has one of its own, else only the first.
 const UPLINKS: [&str; 2] = ["nic0", "nic1"];
-/// Their ends in the switch.
-const SWITCH_PORTS: [&str; 2] = ["swp0", "swp1"];
-
 impl Plug {
     /// The wire and the switch.
     ///
-    /// # Panics
-    /// If `ip` fails.
-    pub fn lay(self, sandbox: &Sandbox) {
+    /// # Errors
+    /// Like [`Switch::nic`].
+    pub fn lay(self, sandbox: &Sandbox) -> Result<()> {
         if self == Self::Bridge {
-            return;
+            return Ok(());
         }
-        sandbox.ip("link add switch type bridge stp_state 0 mcast_snooping 0");
-        sandbox.ip("link set switch up");
-        for (uplink, port) in self.uplinks().iter().zip(SWITCH_PORTS) {
-            sandbox.ip(&format!("link add {uplink} type veth peer name {port}"));
-            sandbox.ip(&format!("link set {port} master switch up"));
-            sandbox.ip(&format!("link set {uplink} up"));
+        let switch = Switch::new(sandbox, "switch")?;
+        for nic in self.uplinks() {
+            switch.nic(nic)?;
+            switch.reflect(nic, self == Self::Vepa)?;
         }
-        if self == Self::Vepa {
-            sandbox.ip(&format!("link set {} type bridge_slave hairpin on", SWITCH_PORTS[0]));
-        }
+        Ok(())
     }
 
     /// The two ports, without anything that filters.

@@ -166,13 +166,13 @@ impl Way {
                 Ok((taps, vec![raw_bpf::redirect(a, b)?, raw_bpf::redirect(b, a)?]))
             }
             Kind::Macvlan | Kind::Passthrough | Kind::Vepa => {
-                self.kind.plug().lay(sandbox);
+                self.kind.plug().lay(sandbox)?;
                 self.kind.plug().make_macvtaps(sandbox);
                 Ok((open_both()?, Vec::new()))
             }
             Kind::Netctl | Kind::NetctlMacvlan | Kind::NetctlPassthrough | Kind::NetctlVepa => {
                 let plug = self.kind.plug();
-                plug.lay(sandbox);
+                plug.lay(sandbox)?;
                 apply(sandbox, Document { plug, ..Document::new(self.rules) })?;
                 let taps = open_both()?;
                 if plug == Plug::Bridge {
