@@ -14,7 +14,8 @@ use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use netctl_common::abi::maps;
 use netctl_common::verdict::Direction;
 
-use super::load::{FLOW_TABLE, Kernel, PORT_COUNTER_TABLE, is_permission, program_name};
+use super::load::{Kernel, is_permission, program_name};
+use super::shapes::{self, Outer};
 use super::{KernelError, sys};
 use crate::config::PortKind;
 
@@ -133,14 +134,14 @@ impl Kernel {
 
     fn make_port_tables(&self, id: u32) -> Result<(), KernelError> {
         std::thread::scope(|scope| {
-            let make = |name, shape| move || self.make_port_table(name, &shape, id);
-            let flows = scope.spawn(make(maps::FLOWS, FLOW_TABLE));
-            make(maps::PORT_COUNTERS, PORT_COUNTER_TABLE)()?;
+            let flows = scope.spawn(|| self.make_port_table(shapes::FLOWS, id));
+            self.make_port_table(shapes::PORT_COUNTER_TABLES, id)?;
             joined(flows)
         })
     }
 
-    fn make_port_table(&self, name: &'static str, shape: &sys::MapShape, id: u32) -> Result<(), KernelError> {
+    fn make_port_table(&self, of: Outer, id: u32) -> Result<(), KernelError> {
+        let name = of.name;
         let outer = self.map(name)?;
         let fail = |operation| move |e| KernelError::map(name, operation, e);
         let mut inner = [0; 4];
@@ -149,7 +150,7 @@ impl Kernel {
         {
             return Ok(());
         }
-        let table = sys::create(name, shape).map_err(fail("making a port's table"))?;
+        let table = sys::create(name, &of.inner).map_err(fail("making a port's table"))?;
         super::publish::set_inner(&outer, name, id, &table)
     }
 

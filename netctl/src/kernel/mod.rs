@@ -14,6 +14,7 @@ pub mod map;
 pub mod pins;
 pub mod publish;
 pub mod running;
+mod shapes;
 mod sys;
 
 pub use error::KernelError;
