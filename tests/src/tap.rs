@@ -269,6 +269,7 @@ fn open_tap(name: &str) -> Result<File> {
 fn open_macvtap(name: &str) -> Result<File> {
     let file = macvtap::open(name)?;
     attach(&file, name, HEADER_AND_FRAME).with_context(|| format!("cannot set up a queue of {name}"))?;
+    set_send_buffer(&file)?;
     Ok(file)
 }
 
@@ -283,6 +284,15 @@ fn attach(file: &File, name: &str, flags: i32) -> Result<()> {
     // SAFETY: TUNSETIFF reads and writes one ifreq, which lives until the call returns.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
     ensure!(result == 0, io::Error::last_os_error());
+    Ok(())
+}
+
+/// Without a limit, as VMMs set it and taps have it: a macvtap starts with the limit of sockets, three big frames.
+fn set_send_buffer(file: &File) -> Result<()> {
+    let bytes = libc::c_int::MAX;
+    // SAFETY: TUNSETSNDBUF reads one int, which lives until the call returns.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETSNDBUF, &raw const bytes) };
+    ensure!(result == 0, "TUNSETSNDBUF: {}", io::Error::last_os_error());
     Ok(())
 }
 
