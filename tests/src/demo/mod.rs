@@ -1,10 +1,11 @@
 //! The demonstration: three guests on a network of netctl's making, what reaches what, why not, a change of the
-//! policy that cuts a connection, and an empty table at the end. In a sandbox of its own, with guests made of smoltcp.
+//! policy that cuts a connection, an empty table at the end, and the same policy on every kind of network. In a sandbox of its own, with guests made of smoltcp.
 //!
-//! The order of reading: this file (the story), [`matrix`] (expected against seen), [`denials`] (why), [`screen`]. [`qemu`] tells the first part with
+//! The order of reading: this file (the story), [`kinds`], [`matrix`] (expected against seen), [`denials`] (why), [`screen`]. [`qemu`] tells the first part with
 //! real guests.
 
 pub mod denials;
+mod kinds;
 pub mod matrix;
 pub mod qemu;
 pub mod screen;
@@ -73,12 +74,13 @@ fn nothing_of_the_demo_since(before: &BTreeSet<String>) -> Result<bool> {
 fn story(sandbox: &Sandbox, screen: &Screen) -> Result<bool> {
     let before = Leftovers::look()?;
     let lab = set_up(sandbox, screen)?;
-    let reached = who_reaches_whom(&lab, screen)?;
+    let (matrix, reached) = who_reaches_whom(&lab, screen)?;
     let cut = change(&lab, screen)?;
     // The guests go before their taps.
     drop(lab);
     let clean = clean_up(sandbox, screen, &before)?;
-    Ok(reached && cut && clean)
+    let same = kinds::compare(&matrix, screen)?;
+    Ok(reached && cut && clean && same)
 }
 
 fn set_up<'s>(sandbox: &'s Sandbox, screen: &Screen) -> Result<Lab<'s>> {
@@ -91,16 +93,23 @@ fn set_up<'s>(sandbox: &'s Sandbox, screen: &Screen) -> Result<Lab<'s>> {
     let lab = Lab::up(sandbox, DOCUMENT)?;
     let guests = lab.guests().count();
     screen.line(&format!("{guests} guests on their taps after {} ms:", begun.elapsed().as_millis()));
-    for (name, guest) in lab.guests() {
-        guest.tcp_listen(80);
-        guest.tcp_listen(5432);
+    serve(&lab);
+    for (name, _) in lab.guests() {
         let port = lab.port(name);
         screen.line(&format!("{name:<5} in {:<4} {}", port.groups.join(","), port.addresses.join("  ")));
     }
     Ok(lab)
 }
 
-fn who_reaches_whom(lab: &Lab<'_>, screen: &Screen) -> Result<bool> {
+/// The services that are tried.
+fn serve(lab: &Lab<'_>) {
+    for (_, guest) in lab.guests() {
+        guest.tcp_listen(80);
+        guest.tcp_listen(5432);
+    }
+}
+
+fn who_reaches_whom(lab: &Lab<'_>, screen: &Screen) -> Result<(Matrix, bool)> {
     screen.step("Who reaches whom: expected (netctl explain) / seen (real connections)");
     lab.events()?;
     let matrix = Matrix::measure(lab)?;
@@ -123,7 +132,8 @@ fn who_reaches_whom(lab: &Lab<'_>, screen: &Screen) -> Result<bool> {
     for cell in &unexplained {
         screen.alarm(&format!("no event says why: {cell}"));
     }
-    Ok(wrong.is_empty() && unexplained.is_empty())
+    let fine = wrong.is_empty() && unexplained.is_empty();
+    Ok((matrix, fine))
 }
 
 fn change(lab: &Lab<'_>, screen: &Screen) -> Result<bool> {
