@@ -54,7 +54,7 @@ pub fn measure(plan: &Plan) -> Result<Vec<Row>> {
         prove(&lane).with_context(|| way.to_string())?;
         lanes.push(lane);
     }
-    let mut cells = cells(&lanes);
+    let mut cells = cells(&lanes, &plan.traffics);
     let start = Instant::now();
     for round in 0..plan.rounds {
         // Each round begins elsewhere, so that no way always comes after the same one.
@@ -72,14 +72,14 @@ pub fn measure(plan: &Plan) -> Result<Vec<Row>> {
     Ok(cells.iter().map(|cell| row(cell, &lanes, &cells)).collect())
 }
 
-fn cells(lanes: &[Lane]) -> Vec<Cell> {
+fn cells(lanes: &[Lane], traffics: &[Traffic]) -> Vec<Cell> {
     let cell = |traffic: Traffic, (lane, at): (usize, &Lane)| Cell {
         lane,
         traffic,
         stream: Stream::new(traffic, &at.way.measured_rule()),
         samples: Vec::new(),
     };
-    Traffic::ALL.into_iter().flat_map(|t| lanes.iter().enumerate().map(move |lane| cell(t, lane))).collect()
+    traffics.iter().copied().flat_map(|t| lanes.iter().enumerate().map(move |lane| cell(t, lane))).collect()
 }
 
 /// The kernel lets real-time threads have 95 % of a CPU; they give up more than the rest by themselves, so that it

@@ -30,12 +30,14 @@ use anyhow::{Context, Result};
 
 use machine::Machine;
 use report::Report;
+use traffic::Traffic;
 use way::Kind;
 
 /// What is measured, and how long.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub kinds: Vec<Kind>,
+    pub traffics: Vec<Traffic>,
     /// Numbers of rules.
     pub sizes: Vec<u32>,
     pub rounds: u32,

@@ -24,7 +24,7 @@ const HEADERS: usize = 54;
 const ESTABLISHED_PORT: u16 = 1024;
 
 /// What is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Traffic {
     /// 64-byte segments of one TCP connection.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use netctl_tests::bench::traffic::Traffic;
 use netctl_tests::bench::way::Kind;
 use netctl_tests::bench::{self, Plan};
 
@@ -23,6 +24,9 @@ struct Args {
     /// What to leave out
     #[arg(long, value_delimiter = ',')]
     without: Vec<Kind>,
+    /// What to send
+    #[arg(long, value_delimiter = ',', default_value = "established,new,tso")]
+    traffic: Vec<Traffic>,
     /// Where bench.json, bench.md and bench.svg go
     #[arg(long, value_name = "DIRECTORY", default_value = "target/bench")]
     out: PathBuf,
@@ -37,6 +41,7 @@ fn main() -> anyhow::Result<()> {
     let plan = match args.quick {
         true => Plan {
             kinds,
+            traffics: args.traffic,
             sizes: vec![10, 100],
             rounds: 1,
             duration: Duration::from_millis(10),
@@ -45,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         },
         false => Plan {
             kinds,
+            traffics: args.traffic,
             sizes: args.rules,
             rounds: args.rounds,
             duration: Duration::from_millis(args.millis),
