@@ -104,7 +104,11 @@ impl<'s> Lab<'s> {
     pub fn tap_with(&self, name: &str, options: Options) -> Result<Tap> {
         let interface = &self.port(name).interface;
         let tap = Tap::open_with(interface, options)?;
-        if is_bridge_port(interface) { wait_forwarding(interface)? } else { wait_carrier(interface)? }
+        if is_bridge_port(interface) {
+            wait_forwarding(interface)?
+        } else {
+            wait_carrier(interface)?
+        }
         Ok(tap)
     }
 
