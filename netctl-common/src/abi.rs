@@ -100,6 +100,8 @@ pub mod port_flags {
     pub const REDIRECT: u16 = 2;
     /// Ports of the network take frames at their ingress: macvtaps. Taps take them at their egress.
     pub const INGRESS: u16 = 4;
+    /// Ports of the network exchange nothing with each other.
+    pub const PRIVATE: u16 = 16;
 }
 
 /// Key of `stations`: a MAC address on a network.

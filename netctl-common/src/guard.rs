@@ -3,7 +3,7 @@
 //! An address is the port's own if the table of addresses says so. Established flows skip these look-ups,
 //! because a flow exists only after they passed; the MAC address is checked on every frame.
 
-use crate::abi::{AddressKey, PortEntry, Root, port_flags};
+use crate::abi::{AddressKey, NO_PORT, PortEntry, Root, StationKey, port_flags};
 use crate::address::{Address, LinkAddress};
 use crate::decide::Tables;
 use crate::frame::header::TypeLength;
@@ -43,6 +43,30 @@ pub fn link(packet: &Packet, port: &PortEntry, direction: Direction) -> Result<(
         Direction::ToGuest if !packet.is_group_frame() && packet.link.destination != port.mac => {
             Err(Reason::WrongDestination)
         }
+        _ => Ok(()),
+    }
+}
+
+/// Guests of a private network are strangers to each other, whatever a switch sends back: the macvlan driver itself
+/// only keeps them from hearing each other directly, and returns reflected groups to their sender (drivers/net/macvlan.c,
+/// macvlan_handle_frame).
+#[inline(always)]
+pub fn strangers<T: Tables>(
+    tables: &T,
+    root: &Root,
+    port: &PortEntry,
+    packet: &Packet,
+    direction: Direction,
+) -> Result<(), Reason> {
+    if port.flags & port_flags::PRIVATE == 0 {
+        return Ok(());
+    }
+    let mac = match direction {
+        Direction::FromGuest => packet.link.destination,
+        Direction::ToGuest => packet.link.source,
+    };
+    match tables.station(root.slot, &StationKey { network: port.network, mac }) {
+        Some(station) if station.port != NO_PORT => Err(Reason::PrivateNetwork),
         _ => Ok(()),
     }
 }

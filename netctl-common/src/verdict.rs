@@ -151,6 +151,8 @@ reasons! {
     Revoked = "revoked",
     /// The flow table did not take a new flow.
     FlowTable = "flow-table",
+    /// From guest to guest of a private network, or a guest's own frame that came back to it.
+    PrivateNetwork = "private-network",
 }
 
 /// How many reasons there are.

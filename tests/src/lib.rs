@@ -12,6 +12,7 @@ pub mod guest;
 pub mod lab;
 pub mod machine;
 pub mod macvtap;
+pub mod monitor;
 pub mod policies;
 pub mod process;
 pub mod sandbox;

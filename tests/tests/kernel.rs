@@ -19,6 +19,7 @@ use netctl_common::decide::{Facts, decide};
 use netctl_common::verdict::{Direction, REASONS, Reason, Verdict};
 use netctl_tests::cases::{At, Sequence, Step, Subject, sequences, subjects};
 use netctl_tests::sandbox::Sandbox;
+use netctl_tests::switch::Switch;
 
 use lab::{Lab, can_run};
 use live::agree;
@@ -44,7 +45,10 @@ fn differs(lab: &mut Lab, at: &At, frame: &[u8], expected: &Verdict) -> Option<S
 
 /// The cases of a subject that come out otherwise; first asked, then live.
 fn wrong(subject: &Subject) -> Vec<String> {
-    Sandbox::run(|_| {
+    Sandbox::run(|sandbox| {
+        // Of the documents that want one; nobody speaks there.
+        let switch = Switch::new(sandbox, "switch").unwrap();
+        switch.nic("eth1").unwrap();
         let mut lab = Lab::new(&subject.document);
         let cases = || subject.cases.iter().filter(|case| can_run(&case.frame));
         let before = Traces::of(&mut lab);

@@ -133,6 +133,7 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     facts.generation = root.generation;
     facts.packet.parse(frame)?;
     guard::link(&facts.packet, port, direction)?;
+    guard::strangers(tables, root, port, &facts.packet, direction)?;
     let judge = Judge { tables, root, port, direction, ifindex };
     if facts.packet.is_ip()
         && let Some(verdict) = judge.known_flow(facts)?

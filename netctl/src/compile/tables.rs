@@ -110,7 +110,11 @@ fn flags(network: &Network, port: &Port) -> u16 {
         PortKind::Tap => 0,
         PortKind::Macvtap => port_flags::INGRESS,
     };
-    any | redirect | ingress
+    let private = match network.kind {
+        NetworkKind::Macvlan(Siblings::Private) => port_flags::PRIVATE,
+        _ => 0,
+    };
+    any | redirect | ingress | private
 }
 
 fn rule_entry(rule: &Rule) -> RuleEntry {

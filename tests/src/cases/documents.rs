@@ -73,6 +73,12 @@ pub(super) fn with_tenants(document: &str) -> String {
     format!("{TENANTS}{document}")
 }
 
+/// [`open`] on a macvlan whose guests are strangers to each other.
+pub(super) fn private() -> String {
+    let bridge = "kind = \"bridge\"\naddresses = [\"10.0.0.1/24\", \"fd00::1/64\"]\n";
+    open().replace(bridge, "kind = \"macvlan\"\nprivate = true\nuplinks = [\"eth1\"]\n")
+}
+
 /// Everything is allowed that the guards let through, but for SSH: what is denied is denied for its form.
 pub(super) fn open() -> String {
     document("allow", "  { deny = \"tcp/22\", from = \"any\", to = \"any\", name = \"no ssh\" },\n")

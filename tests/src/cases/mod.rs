@@ -19,6 +19,7 @@ mod martians;
 mod order;
 mod ownership;
 mod policy_change;
+mod private;
 pub mod random;
 mod related;
 mod selectors;
@@ -65,6 +66,7 @@ pub fn subjects() -> Vec<Subject> {
         groups::subject(),
         icmp::subject(),
         zones::subject(),
+        private::subject(),
     ]
 }
 

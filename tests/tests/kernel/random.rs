@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use netctl::compile::{Budget, Compiled, PortIds, compile};
+use netctl::config::PortKind;
 use netctl::explain::HostTables;
 use netctl::kernel::Kernel;
 use netctl::kernel::ask::{Live, Twin};
@@ -45,7 +46,7 @@ impl Host {
             sandbox.ip(&format!("tuntap add dev {tap} mode tap"));
             let ifindex = std::fs::read_to_string(format!("/sys/class/net/{tap}/ifindex")).unwrap();
             let ifindex = ifindex.trim().parse().unwrap();
-            let attached = AttachPort { name: &port, id, interface: &tap, ifindex };
+            let attached = AttachPort { name: &port, id, interface: &tap, ifindex, kind: PortKind::Tap };
             kernel.attach(&[attached]).unwrap();
             interfaces.insert(port.clone(), ifindex);
             ids.insert(port, id);
