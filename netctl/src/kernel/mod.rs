@@ -16,6 +16,7 @@ pub mod publish;
 pub mod running;
 mod shapes;
 mod sys;
+pub mod verified;
 
 pub use error::KernelError;
 pub use load::Kernel;
