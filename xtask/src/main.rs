@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod check;
 mod guest;
+mod lab;
 mod run;
 mod setup;
 mod toolchain;
@@ -38,6 +39,8 @@ enum Verb {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Run tests in other kernels, in QEMU
+    Lab(lab::Options),
     /// Measure netctl beside a bare bridge and nftables
     Bench {
         /// Passed to the bench
@@ -70,6 +73,7 @@ fn carry_out(verb: Verb) -> Result<()> {
         Verb::Setup(options) => setup::setup(options),
         Verb::Demo { arguments } => run::program("demo", &arguments),
         Verb::Test { targets, arguments } => run::test(&targets, &arguments),
+        Verb::Lab(options) => lab::lab(&options),
         Verb::Bench { arguments } => run::program("bench", &arguments),
         Verb::Check(options) => check::check(options),
         Verb::Man => run::man(),

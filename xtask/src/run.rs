@@ -35,10 +35,8 @@ pub(crate) enum Target {
 /// netctl does not build, or a test fails.
 pub(crate) fn test(targets: &[Target], arguments: &[String]) -> Result<()> {
     let binary = workspace::release_binary()?;
-    let mut cargo = workspace::cargo();
-    cargo.arg("test").env(BINARY_VARIABLE, &binary).env(guest::DIRECTORY_VARIABLE, guest::directory());
-    // Also for one target: another selection of packages has other features of libraries, and builds them again.
-    cargo.args(["--workspace", "--exclude", "netctl-ebpf"]);
+    let mut cargo = test_command();
+    cargo.env(BINARY_VARIABLE, &binary).env(guest::DIRECTORY_VARIABLE, guest::directory());
     for target in targets {
         cargo.arg("--test").arg(format!("{target:?}").to_lowercase());
     }
@@ -50,6 +48,14 @@ pub(crate) fn test(targets: &[Target], arguments: &[String]) -> Result<()> {
         cargo.arg("--").args(arguments);
     }
     workspace::run(&mut cargo)
+}
+
+/// `cargo test` of the workspace, without targets.
+pub(crate) fn test_command() -> Command {
+    let mut cargo = workspace::cargo();
+    // Also for one target: another selection of packages has other features of libraries, and builds them again.
+    cargo.args(["test", "--workspace", "--exclude", "netctl-ebpf"]);
+    cargo
 }
 
 /// Runs a program of the tests crate from its release build: `demo` or `bench`.

@@ -13,6 +13,7 @@ use netctl_common::verdict::{Action, Direction, Reason, Verdict};
 
 use super::KernelError;
 use super::load::{Kernel, classifier, load_error, program_name};
+use super::verified::Verified;
 
 /// Loaded twins of both programs.
 pub struct Twin {
@@ -81,6 +82,12 @@ struct SkBuff {
 }
 
 impl Twin {
+    /// Its programs, by `twin_of_` and the name of the program that it is the twin of.
+    pub(super) fn verified(&self) -> Result<Vec<Verified>, KernelError> {
+        let programs = self.object.programs();
+        programs.map(|(name, program)| Verified::of(format!("twin_of_{name}"), program.info())).collect()
+    }
+
     /// What happens to `frame` in `direction` at the interface. The interface must exist in this network namespace.
     pub fn ask(&mut self, direction: Direction, ifindex: u32, frame: &[u8]) -> Result<Answered, KernelError> {
         self.clear()?;

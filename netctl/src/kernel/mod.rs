@@ -19,6 +19,7 @@ pub mod running;
 mod shapes;
 mod sys;
 mod tc;
+pub mod verified;
 
 pub use error::KernelError;
 pub use load::Kernel;

@@ -89,7 +89,11 @@ impl Pins {
     }
 
     pub fn program(&self, name: &str) -> PathBuf {
-        self.version().join("programs").join(name)
+        self.programs().join(name)
+    }
+
+    pub(super) fn programs(&self) -> PathBuf {
+        self.version().join("programs")
     }
 
     /// The BPF file system takes no dots in names; a port's name may have some.

@@ -40,14 +40,17 @@ use anyhow::{Context as _, Result};
 
 use crate::workspace;
 
-mod cpio;
-mod modules;
+pub(crate) mod cpio;
+pub(crate) mod modules;
 
 /// What the image is made of, in the guest's folder, so that a change of `init.sh` needs no download.
-const BUSYBOX: &str = "busybox";
+pub(crate) const BUSYBOX: &str = "busybox";
 const KERNEL: &str = "vmlinuz";
 const INITRAMFS: &str = "initramfs.cpio";
 const MODULES: &str = "modules";
+
+/// What drives a NIC that QEMU offers as `virtio-net-pci`.
+const DRIVERS: [&str; 2] = ["virtio_pci", "virtio_net"];
 
 /// Another folder for the guest's files.
 pub(crate) const DIRECTORY_VARIABLE: &str = "NETCTL_GUEST_DIR";
@@ -113,7 +116,7 @@ fn take_parts(dir: &Path, unpacked: &Path) -> Result<()> {
     copy(&kernel_of(&unpacked.join("boot"))?, KERNEL)?;
     let lib = unpacked.join("lib/modules");
     let root = if lib.exists() { lib } else { unpacked.join("usr/lib/modules") };
-    for (place, module) in modules::collect(&root)?.iter().enumerate() {
+    for (place, module) in modules::collect(&root, &DRIVERS)?.iter().enumerate() {
         // The number in front is the order in which they are loaded.
         fs::write(to.join(format!("{place:02}-{}.ko", module.name)), &module.bytes)?;
     }

@@ -1,4 +1,4 @@
-//! Which kernel modules the guest needs, and in which order they are loaded.
+//! Which kernel modules a guest needs, and in which order they are loaded.
 //!
 //! A package that is not installed has no `modules.dep`, so the order comes from the modules themselves.
 
@@ -11,24 +11,21 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// What drives a NIC that QEMU offers as `virtio-net-pci`.
-const WANTED: [&str; 2] = ["virtio_pci", "virtio_net"];
-
 /// A module's name and its uncompressed bytes.
 pub(crate) struct Module {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// [`WANTED`] and what they depend on, each after what it needs. One that is not below `root` is built in.
+/// `wanted` and what they depend on, each after what it needs. One that is not below `root` is built in.
 ///
 /// # Errors
 /// A module that cannot be read or unpacked.
-pub(crate) fn collect(root: &Path) -> Result<Vec<Module>> {
+pub(crate) fn collect(root: &Path, wanted: &[&str]) -> Result<Vec<Module>> {
     let mut files = BTreeMap::new();
     find(root, &mut files)?;
     let mut ordered = Vec::new();
-    for name in WANTED {
+    for name in wanted {
         load(name, &files, &mut ordered)?;
     }
     Ok(ordered)

@@ -18,7 +18,7 @@ use crate::toolchain::{find_compiler, find_linker, program};
 mod apt;
 mod bpf;
 mod guest_image;
-mod steps;
+pub(crate) mod steps;
 
 /// Something that has to be on the machine.
 struct Need {
@@ -36,7 +36,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 10] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -66,6 +66,18 @@ const NEEDS: [Need; 8] = [
         purpose: "real guests in the tests and the demo",
         find: || find_program("qemu-system-x86_64"),
         source: Source::Packages(&["qemu-system-x86"]),
+    },
+    Need {
+        name: "kmod",
+        purpose: "modules of the lab's kernels",
+        find: || find_program("depmod"),
+        source: Source::Packages(&["kmod"]),
+    },
+    Need {
+        name: "xz",
+        purpose: "unpacks modules of kernels",
+        find: || find_program("xz"),
+        source: Source::Packages(&["xz-utils"]),
     },
     Need {
         name: "Rust for BPF",
@@ -165,7 +177,7 @@ fn why_missing(need: &Need, failures: &[(&'static str, String)]) -> Option<Strin
 fn install(missing: &[&Need]) -> Result<Vec<(&'static str, String)>> {
     let names: Vec<_> = missing.iter().map(|need| need.name).collect();
     eprintln!("setup: missing: {}", names.join(", "));
-    let steps = Steps::new()?;
+    let steps = Steps::new(steps::LOG)?;
     let apt = Apt::new(&steps);
     let mut failures = install_packages(missing, &apt);
     for need in missing {

@@ -12,25 +12,27 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace;
 
-/// The log, seen from the workspace's folder.
+/// The log of the set-up, seen from the workspace's folder.
 pub(crate) const LOG: &str = "target/setup.log";
 
 /// Lines of the log that an error shows.
 const SHOWN_LINES: usize = 15;
 
-/// Where the commands of one set-up write to.
+/// Where the commands of one chore write to.
 pub(crate) struct Steps {
     log: PathBuf,
 }
 
 impl Steps {
-    /// Starts an empty log.
+    /// Starts an empty log: a file below `target`, seen from the workspace's folder.
     ///
     /// # Errors
     /// The log cannot be written.
-    pub(crate) fn new() -> Result<Self> {
-        let log = workspace::root().join(LOG);
-        fs::create_dir_all(workspace::root().join("target")).context("cannot make target")?;
+    pub(crate) fn new(log: &str) -> Result<Self> {
+        let log = workspace::root().join(log);
+        if let Some(dir) = log.parent() {
+            fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        }
         File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         Ok(Self { log })
     }

@@ -1,0 +1,137 @@
+//! What runs in the lab's kernels: test targets of the tests crate, or a script.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    programs::Program,
+    series::{Feature, Series},
+    store::Kernel,
+};
+use crate::{guest, workspace};
+
+/// How long a script may run.
+const SCRIPT: Duration = Duration::from_secs(1800);
+
+/// A test target of the lab.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Planned<'a> {
+    pub(super) target: &'a str,
+    /// It runs in every kernel that has these.
+    pub(super) needs: &'static [Feature],
+    /// At which a run is ended.
+    pub(super) minutes: u64,
+    /// Passed to the test program.
+    arguments: &'static [&'static str],
+    /// Tests that take too long where everything is emulated.
+    pub(super) left_out: &'static [&'static str],
+}
+
+/// Where a target is not planned.
+const ORDINARY: Planned<'static> =
+    Planned { target: "", needs: &[], minutes: 15, arguments: &[], left_out: &[] };
+
+/// Everything that `cargo xtask lab` runs, in this order. Tests that need what only the lab has are marked with
+/// `#[ignore]` and run here.
+pub(super) const PLAN: [Planned<'static>; 2] = [
+    Planned { target: super::verified::TARGET, arguments: &["--nocapture"], minutes: 3, ..ORDINARY },
+    Planned {
+        target: "wire",
+        // Both kill one apply after the other, and have nothing to do with hooks and forwarding.
+        left_out: &[
+            "process::an_apply_can_be_killed_at_any_moment",
+            "process::a_first_apply_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over",
+        ],
+        ..ORDINARY
+    },
+];
+
+impl<'a> Planned<'a> {
+    /// A target that is asked for; all of it, if it is not planned.
+    pub(super) fn named(target: &'a str) -> Self {
+        PLAN.into_iter().find(|it| it.target == target).unwrap_or(Planned { target, ..ORDINARY })
+    }
+
+    /// What it needs and the kernel has not.
+    pub(super) fn lacks(&self, series: Series) -> Option<Feature> {
+        self.needs.iter().copied().find(|feature| !series.features().contains(feature))
+    }
+
+    /// What the test program is called with.
+    fn words(&self) -> impl Iterator<Item = String> {
+        let skipped = self.left_out.iter().flat_map(|name| ["--skip", name]);
+        ["--include-ignored"]
+            .into_iter()
+            .chain(skipped)
+            .chain(self.arguments.iter().copied())
+            .map(str::to_owned)
+    }
+}
+
+/// A command in a guest.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) name: String,
+    pub(super) directory: PathBuf,
+    pub(super) command: Vec<String>,
+    /// The command is ended then.
+    pub(super) limit: Duration,
+    /// The netctl that tests call.
+    pub(super) netctl: PathBuf,
+}
+
+impl Job {
+    pub(super) fn of(planned: &Planned<'_>, program: &Program, arguments: &[String], netctl: &Path) -> Self {
+        let mut command = vec![program.executable.display().to_string()];
+        command.extend(planned.words());
+        command.extend_from_slice(arguments);
+        Self {
+            name: planned.target.to_owned(),
+            directory: program.directory.clone(),
+            command,
+            limit: Duration::from_secs(60 * planned.minutes),
+            netctl: netctl.to_owned(),
+        }
+    }
+
+    /// Of a shell script.
+    pub(super) fn script_of(script: &Path, netctl: &Path) -> Self {
+        Self {
+            name: "script".to_owned(),
+            directory: workspace::root(),
+            command: vec!["bash".to_owned(), script.display().to_string()],
+            limit: SCRIPT,
+            netctl: netctl.to_owned(),
+        }
+    }
+
+    /// For `/bin/sh` in the guest.
+    pub(super) fn script(&self, kernel: &Kernel) -> String {
+        let set = |name: &str, value: &str| format!("export {name}={}\n", quoted(value));
+        let mut script = set("NETCTL_LAB", kernel.series.name());
+        script += &set("NETCTL_BIN", &self.netctl.display().to_string());
+        script += &set(guest::DIRECTORY_VARIABLE, &guest::directory().display().to_string());
+        script += &format!("cd {} || exit 1\n", quoted(&self.directory.display().to_string()));
+        let words: Vec<_> = self.command.iter().map(|word| quoted(word)).collect();
+        script + &format!("exec timeout -k 10 {} {}\n", self.limit.as_secs(), words.join(" "))
+    }
+}
+
+/// A word of the shell that means itself.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_word_reaches_the_program_as_it_is() {
+        let line = format!("printf %s {}", quoted("it's $x `y`"));
+        let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert_eq!(output.stdout, b"it's $x `y`");
+    }
+}
