@@ -9,7 +9,7 @@ use crate::address::{Address, LinkAddress};
 use crate::verdict::REASONS;
 
 /// Part of the pin path; bump on any change of a layout, a map's type, or a number's meaning.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Ports that one host can hold; the size of the outer maps that are indexed by port id.
 pub const MAX_PORTS: u32 = 4096;
@@ -82,6 +82,8 @@ pub struct PortEntry {
     pub flags: u16,
     pub mac: LinkAddress,
     pub reserved: [u8; 2],
+    /// Where guests reach the host by `host-access`: the index of the network's uplink. 0 where they do not.
+    pub uplink: u32,
     /// The port itself, where its address says nothing: DHCP's 0.0.0.0, frames without IP.
     pub classes: Classes,
     pub root: Root,
@@ -102,6 +104,8 @@ pub mod port_flags {
     pub const INGRESS: u16 = 4;
     /// Ports of the network exchange nothing with each other.
     pub const PRIVATE: u16 = 16;
+    /// No port ([`super::NO_PORT`]), but the uplink of a network with `host-access`; `mac` is the host's own there.
+    pub const UPLINK: u16 = 8;
 }
 
 /// Key of `stations`: a MAC address on a network.
@@ -112,7 +116,7 @@ pub struct StationKey {
     pub mac: LinkAddress,
 }
 
-/// Who has a MAC address: a local port, or the host itself (`port` = [`NO_PORT`], `ifindex` = 0).
+/// Who has a MAC address: a local port, or the host itself (`port` = [`NO_PORT`]).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct StationEntry {
@@ -120,6 +124,14 @@ pub struct StationEntry {
     pub ifindex: u32,
     pub port: u32,
     pub classes: Classes,
+}
+
+impl StationEntry {
+    /// Behind a local port; else it is the host.
+    #[inline(always)]
+    pub const fn is_guest(&self) -> bool {
+        self.port != NO_PORT
+    }
 }
 
 /// Key of `addresses`: an exact address in a zone.
@@ -355,7 +367,7 @@ pub mod maps {
 
 const _: () = {
     assert!(size_of::<Root>() == 56);
-    assert!(size_of::<PortEntry>() == 28 + 56 + NAME_LEN);
+    assert!(size_of::<PortEntry>() == 32 + 56 + NAME_LEN);
     assert!(size_of::<StationKey>() == 8);
     assert!(size_of::<AddressKey>() == 20);
     assert!(size_of::<FlowKey>() == 40);

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`abi`] (what is stored in maps), [`verdict`] (what can be decided, and why),
 //! [`address`] and [`frame`] (bytes to a parsed packet), [`guard`] (checks before the policy), [`flow`] (state of a
-//! connection), [`classify`] (which rule matches), [`limit`] (token bucket), and [`decide`] (all of it, in order).
+//! connection), [`classify`] (which rule matches), [`limit`] (token bucket), and [`decide`] (all of it, in order). [`host`] is the way between guests and their host.
 //! Nothing here touches a kernel: the BPF programs, the tests and `explain` run the same code.
 
 #![no_std]
@@ -14,5 +14,6 @@ pub mod decide;
 pub mod flow;
 pub mod frame;
 pub mod guard;
+pub mod host;
 pub mod limit;
 pub mod verdict;

@@ -4,13 +4,17 @@ use aya_ebpf::bindings::{BPF_F_INGRESS, TC_ACT_SHOT, TC_ACT_UNSPEC};
 use aya_ebpf::helpers::bpf_redirect;
 use netctl_common::abi::port_flags;
 use netctl_common::decide::Facts;
+use netctl_common::host::{COPY_MARK, Received, Sent, uplink};
 use netctl_common::verdict::Verdict;
+
+use crate::maps::KernelTables;
+use crate::packet::Skb;
 
 /// What is not allowed is dropped. What is allowed goes to the local port that it is for, or on to the next
 /// program and the kernel's own forwarding (`TC_ACT_UNSPEC`, which tcx calls `TCX_NEXT`).
 #[inline(always)]
-pub(crate) fn act(verdict: Verdict, facts: &Facts) -> i32 {
-    if !verdict.allows() {
+pub(crate) fn act(skb: &Skb<'_>, verdict: Verdict, facts: &Facts) -> i32 {
+    if !verdict.allows() || (facts.host_copy != 0 && !copy_to_host(skb, facts)) {
         TC_ACT_SHOT
     } else if facts.redirect != 0 {
         let at_ingress = facts.port_flags & u32::from(port_flags::INGRESS) != 0;
@@ -19,5 +23,40 @@ pub(crate) fn act(verdict: Verdict, facts: &Facts) -> i32 {
         unsafe { bpf_redirect(facts.redirect, flags) as i32 }
     } else {
         TC_ACT_UNSPEC
+    }
+}
+
+/// The host's copy of a group frame has the uplink's own MAC address: for a group's, the macvlan driver would hand it to
+/// the other guests, who get the frame itself, or (private) back to its sender (drivers/net/macvlan.c,
+/// macvlan_handle_frame). `false` if the frame must not go on.
+#[inline(always)]
+fn copy_to_host(skb: &Skb<'_>, facts: &Facts) -> bool {
+    match uplink(&KernelTables, facts.host_copy) {
+        Ok(uplink) => skb.receive_copy_for(facts.host_copy, &uplink.mac, &facts.packet.link.destination),
+        Err(_) => true,
+    }
+}
+
+/// Of a frame that the host sends.
+#[inline(always)]
+pub(crate) fn sent(skb: &Skb<'_>, sent: Sent) -> i32 {
+    match sent {
+        Sent::Pass => TC_ACT_UNSPEC,
+        // SAFETY: as in `act`.
+        Sent::ToPort(ifindex) => unsafe { bpf_redirect(ifindex, u64::from(BPF_F_INGRESS)) as i32 },
+        Sent::Copy => {
+            skb.receive_copy(skb.ifindex(), COPY_MARK);
+            TC_ACT_UNSPEC
+        }
+    }
+}
+
+/// Of a frame that the host receives.
+#[inline(always)]
+pub(crate) fn received(skb: &Skb<'_>, received: Received) -> i32 {
+    match received {
+        Received::Drop => TC_ACT_SHOT,
+        Received::Hide if !skb.hide_from_stack() => TC_ACT_SHOT,
+        Received::Hide | Received::Pass => TC_ACT_UNSPEC,
     }
 }

@@ -1,5 +1,5 @@
-//! Entry points of the kernel side: one program for each direction of a port. No policy in here; what
-//! is decided is in `netctl_common::decide`.
+//! Entry points of the kernel side: one program for each direction of a port, and of an uplink at which guests and the
+//! host reach each other. No policy in here; what is decided is in `netctl_common::decide`.
 
 #![no_std]
 #![no_main]
@@ -13,6 +13,7 @@ use aya_ebpf::bindings::TC_ACT_SHOT;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use netctl_common::decide::decide;
+use netctl_common::host;
 use netctl_common::verdict::Direction;
 
 use crate::maps::KernelTables;
@@ -30,6 +31,21 @@ pub(crate) fn to_guest(ctx: TcContext) -> i32 {
     run(&ctx, Direction::ToGuest)
 }
 
+/// Uplink: TC egress.
+#[classifier]
+pub(crate) fn from_host(ctx: TcContext) -> i32 {
+    let skb = Skb::untouched(&ctx);
+    forward::sent(&skb, host::sent(skb.ifindex(), &skb, &KernelTables))
+}
+
+/// Uplink: TC ingress.
+#[classifier]
+pub(crate) fn to_host(ctx: TcContext) -> i32 {
+    let skb = Skb::untouched(&ctx);
+    let is_copy = skb.mark() == host::COPY_MARK;
+    forward::received(&skb, host::received(skb.ifindex(), is_copy, &skb, &KernelTables))
+}
+
 #[inline(always)]
 fn run(ctx: &TcContext, direction: Direction) -> i32 {
     let skb = Skb::new(ctx);
@@ -39,7 +55,7 @@ fn run(ctx: &TcContext, direction: Direction) -> i32 {
         return record::answer(verdict, facts);
     }
     record::record(direction, skb.ifindex(), verdict, facts);
-    forward::act(verdict, facts)
+    forward::act(&skb, verdict, facts)
 }
 
 #[cfg(not(test))]

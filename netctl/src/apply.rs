@@ -7,20 +7,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use netctl_common::abi::{Counter, Root, RuleEntry};
 
-use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
+use crate::compile::{self, Budget, CompileError, Compiled, CompiledUplink, PortIds};
 use crate::config::Config;
 use crate::document::Document;
-use crate::kernel::attach::AttachPort;
+use crate::kernel::attach::{AttachPort, AttachUplink, uplink_owner};
 use crate::kernel::detach::{Kept, detach_all};
 use crate::kernel::pins::Pins;
-use crate::kernel::publish::Publication;
+use crate::kernel::publish::{Publication, Uplink};
 use crate::kernel::{Kernel, KernelError};
-use crate::network::{self, Conflict, Consent, Netlink, NetworkError, Plan};
+use crate::network::{self, Conflict, Consent, Netlink, NetworkError, Observed, Plan};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -81,7 +83,7 @@ pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Resul
     let plan = network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)?;
     let first = !pins.exist();
     let Switched { kernel, before, compiled, running } =
-        match switch(bpffs, document, (&netlink, &plan)).await {
+        match switch(bpffs, document, (&netlink, &observed, &plan)).await {
             Ok(switched) => switched,
             Err(cause) => {
                 if first {
@@ -118,18 +120,33 @@ struct Running {
 async fn switch(
     bpffs: &Path,
     document: &Document,
-    (netlink, plan): (&Netlink, &Plan),
+    (netlink, observed, plan): (&Netlink, &Observed, &Plan),
 ) -> Result<Switched, ApplyError> {
     let kernel = Kernel::open_or_load(bpffs)?;
     let before = Before::read(&kernel)?;
     let ids = PortIds::assign(&before.ports, &document.config)?;
-    let compiled = compile::compile(&document.config, &ids, &Budget::default())?;
+    let config = with_link_local(&document.config, observed);
+    let compiled = compile::compile(&config, &ids, &Budget::default())?;
 
     let made = network::apply::make(netlink, plan).await?;
     match enforce(&kernel, netlink, document, &compiled).await {
         Ok(running) => Ok(Switched { kernel, before, compiled, running }),
         Err(cause) => Err(take_back(netlink, made, cause).await),
     }
+}
+
+/// `host` also means the link-local addresses of the uplinks where guests reach the host. No document can list them:
+/// the kernel makes them, from the MAC address where nobody said otherwise.
+fn with_link_local(config: &Config, observed: &Observed) -> Config {
+    let mut config = config.clone();
+    for network in config.networks.values_mut().filter(|network| network.host_access) {
+        let Some(found) = observed.named(&network.interface) else { continue };
+        let made = found.mac.map(|mac| IpNet::from(IpAddr::from(mac.link_local())));
+        let there =
+            found.addresses.iter().filter(|address| address.is_link_local()).map(|address| address.net);
+        network.addresses.extend(made.into_iter().chain(there));
+    }
+    config
 }
 
 /// Programs on every port, then the generation.
@@ -157,19 +174,42 @@ async fn enforce(
             })
         })
         .collect();
-    let publication =
-        Publication { compiled, interfaces: &interfaces, document: &document.text, namespace: namespace()? };
+    let (on_uplinks, uplinks) = uplinks(compiled, &observed);
+    let publication = Publication {
+        compiled,
+        interfaces: &interfaces,
+        uplinks: &uplinks,
+        document: &document.text,
+        namespace: namespace()?,
+    };
     // Both wait for the kernel's readers, and neither is seen by a frame before the switch.
     let filled = std::thread::scope(|scope| {
         let filled = scope.spawn(|| kernel.fill(&publication));
         kernel.attach(&ports)?;
+        on_uplinks.iter().try_for_each(|uplink| kernel.attach_uplink(uplink))?;
         filled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
     let attached = Kept {
-        owners: ports.iter().map(|port| port.name.to_owned()).collect(),
-        interfaces: ports.iter().map(|port| port.ifindex).collect(),
+        owners: (ports.iter().map(|port| port.name.to_owned()))
+            .chain(on_uplinks.iter().map(|uplink| uplink_owner(uplink.network)))
+            .collect(),
+        interfaces: (ports.iter().map(|port| port.ifindex))
+            .chain(on_uplinks.iter().map(|uplink| uplink.ifindex))
+            .collect(),
     };
     Ok(Running { generation: kernel.switch(filled)?, attached })
+}
+
+/// Uplinks with `host-access`; the planner has made sure that they are there.
+fn uplinks<'a>(compiled: &'a Compiled, observed: &Observed) -> (Vec<AttachUplink<'a>>, Vec<Uplink>) {
+    let found = compiled.uplinks.iter().filter_map(|uplink| {
+        let CompiledUplink { network, number, interface, classes } = uplink;
+        let found = observed.named(interface)?;
+        let (ifindex, mac) = (found.index, found.mac?);
+        let published = Uplink { network: *number, ifindex, mac, classes: *classes };
+        Some((AttachUplink { network, interface, ifindex }, published))
+    });
+    found.unzip()
 }
 
 async fn take_back(netlink: &Netlink, made: network::apply::Made, cause: ApplyError) -> ApplyError {

@@ -167,14 +167,17 @@ impl<T: Tables> Judge<'_, T> {
         next_hop
     }
 
-    /// The interface of the local port that the frame is for.
+    /// The interface of the local port that the frame is for, or the uplink at which it comes to the host.
     #[inline(always)]
     pub(super) fn next_hop(&self, packet: &Packet) -> u32 {
-        if packet.is_group_frame() || self.port.flags & port_flags::REDIRECT == 0 {
+        let to_guests = self.port.flags & port_flags::REDIRECT != 0;
+        if packet.is_group_frame() || (!to_guests && self.port.uplink == 0) {
             return 0;
         }
         let key = StationKey { network: self.port.network, mac: packet.link.destination };
         match self.tables.station(self.root.slot, &key) {
+            // What a guest may not be handed by redirect (vepa, private), the host may.
+            Some(station) if station.is_guest() && !to_guests => 0,
             Some(station) if station.ifindex != self.ifindex => station.ifindex,
             _ => 0,
         }

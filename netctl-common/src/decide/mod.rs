@@ -13,7 +13,7 @@ use steps::without_flow;
 
 use crate::abi::{
     AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, NO_PORT, PairKey, PortEntry, PrefixKey,
-    RuleEntry, StationEntry, StationKey, VerdictKey,
+    RuleEntry, StationEntry, StationKey, VerdictKey, port_flags,
 };
 use crate::classify::ServiceRow;
 use crate::frame::{Frame, Packet, Tuple};
@@ -68,6 +68,8 @@ pub struct Facts {
     pub rules: u32,
     /// Interface to redirect an allowed frame to; 0 = the kernel's own forwarding.
     pub redirect: u32,
+    /// Uplink at which the host gets a copy of an allowed frame; 0 = none.
+    pub host_copy: u32,
     /// Bits of [`crate::abi::port_flags`].
     pub port_flags: u32,
     /// The rule asks for an event.
@@ -89,6 +91,7 @@ impl Default for Facts {
             slot: 0,
             rules: 0,
             redirect: 0,
+            host_copy: 0,
             port_flags: 0,
             log: false,
             key: FlowKey::NONE,
@@ -125,6 +128,9 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     // Frames at no port are counted too.
     facts.packet.length = frame.len();
     let port = tables.port(ifindex)?;
+    if port.flags & port_flags::UPLINK != 0 {
+        return Err(Reason::UnknownPort.into());
+    }
     let root = &port.root;
     facts.port = port.id;
     facts.port_flags = u32::from(port.flags);
@@ -142,7 +148,11 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     }
     without_flow(&judge, frame, facts);
     if facts.verdict.allows() && judge.is_from_guest() {
-        facts.redirect = judge.next_hop(&facts.packet);
+        if facts.packet.is_group_frame() {
+            facts.host_copy = port.uplink;
+        } else {
+            facts.redirect = judge.next_hop(&facts.packet);
+        }
     }
     Ok(facts.verdict)
 }

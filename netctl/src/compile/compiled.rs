@@ -21,6 +21,8 @@ pub struct Compiled {
     pub ports: Vec<CompiledPort>,
     /// MAC addresses of the host itself, per network number.
     pub host_stations: Vec<HostStation>,
+    /// Where guests and the host reach each other by `host-access`.
+    pub uplinks: Vec<CompiledUplink>,
     pub addresses: BTreeMap<AddressKey, AddressEntry>,
     /// Key: (prefix length as the kernel counts it, data). Holds the default route of each zone and family.
     pub prefixes: BTreeMap<(u32, PrefixKey), AddressEntry>,
@@ -61,6 +63,17 @@ pub struct CompiledPort {
 pub struct HostStation {
     pub network: u16,
     pub mac: Mac,
+    pub classes: Classes,
+}
+
+/// The uplink of a network with `host-access`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompiledUplink {
+    /// Name of the network.
+    pub network: String,
+    pub number: u16,
+    pub interface: String,
+    /// The host's.
     pub classes: Classes,
 }
 

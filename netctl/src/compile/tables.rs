@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use netctl_common::abi::{AddressEntry, Counter, NO_PORT, PrefixKey, RuleEntry, port_flags, rule_flags};
 
 use super::address::{Owner, network_of};
-use super::compiled::{Compiled, CompiledPort, HostStation};
+use super::compiled::{Compiled, CompiledPort, CompiledUplink, HostStation};
 use super::error::CompileError;
 use super::ids::{PortIds, network_numbers, zone_numbers};
 use super::resolved::Resolved;
@@ -29,6 +29,7 @@ impl Resolved<'_> {
             multicast: addresses.multicast,
             broadcast: addresses.broadcast,
             host_stations: self.host_stations()?,
+            uplinks: self.uplinks()?,
             addresses: owned.collect(),
             prefixes: self.prefixes(),
             services: self.services.rows(),
@@ -77,6 +78,18 @@ impl Resolved<'_> {
             classes: self.addresses.host,
         };
         Ok(networks.map(station).collect())
+    }
+
+    fn uplinks(&self) -> Result<Vec<CompiledUplink>, CompileError> {
+        let numbers = network_numbers(self.config)?;
+        let networks = self.config.networks.iter().filter(|(_, network)| network.host_access);
+        let uplink = |(name, network): (&String, &Network)| CompiledUplink {
+            network: name.clone(),
+            number: numbers.get(name.as_str()).copied().unwrap_or_default(),
+            interface: network.interface.clone(),
+            classes: self.addresses.host,
+        };
+        Ok(networks.map(uplink).collect())
     }
 
     fn prefixes(&self) -> BTreeMap<(u32, PrefixKey), AddressEntry> {

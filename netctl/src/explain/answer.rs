@@ -73,8 +73,13 @@ pub fn by_document(document: &Document, question: &Question) -> Result<Answer, E
     let compiled = PortIds::assign(&BTreeMap::new(), config)
         .and_then(|ids| compile::compile(config, &ids, &Budget::default()))
         .map_err(crate::apply::ApplyError::from)?;
-    let publication =
-        Publication { compiled: &compiled, interfaces: &interfaces, document: &document.text, namespace: 0 };
+    let publication = Publication {
+        compiled: &compiled,
+        interfaces: &interfaces,
+        uplinks: &[],
+        document: &document.text,
+        namespace: 0,
+    };
     let mut tables = HostTables::new(&publication, 1);
     tables.writes = false;
     let names = Names::new(&[], config, &document.text);

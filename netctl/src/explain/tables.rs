@@ -14,7 +14,7 @@ use netctl_common::decide::Tables;
 use netctl_common::verdict::Reason;
 
 use crate::compile::Compiled;
-use crate::kernel::publish::{Publication, port_entries, root_of, station_entries};
+use crate::kernel::publish::{Publication, port_entries, root_of, station_entries, uplink_entries};
 
 /// Bits of a prefix's key: zone and address.
 const KEY_BITS: u32 = 8 * size_of::<PrefixKey>() as u32;
@@ -33,9 +33,10 @@ pub struct HostTables<'a> {
 
 impl<'a> HostTables<'a> {
     pub fn new(publication: &Publication<'a>, generation: u32) -> Self {
+        let root = root_of(publication, 0, generation);
         Self {
             compiled: publication.compiled,
-            ports: port_entries(publication, root_of(publication, 0, generation)).collect(),
+            ports: port_entries(publication, root).chain(uplink_entries(publication, root)).collect(),
             stations: station_entries(publication).collect(),
             flows: RefCell::default(),
             now: Cell::new(1),

@@ -14,7 +14,7 @@ use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use netctl_common::abi::maps;
 use netctl_common::verdict::Direction;
 
-use super::load::{Kernel, is_permission, program_name};
+use super::load::{FROM_HOST, Kernel, TO_HOST, is_permission, program_name};
 use super::pins::Mark;
 use super::shapes::{self, Outer};
 use super::{KernelError, clsact, sys};
@@ -34,6 +34,20 @@ pub struct AttachPort<'a> {
     pub interface: &'a str,
     pub ifindex: u32,
     pub kind: PortKind,
+}
+
+/// The uplink of a network with `host-access`.
+#[derive(Clone, Copy, Debug)]
+pub struct AttachUplink<'a> {
+    /// Name of the network.
+    pub network: &'a str,
+    pub interface: &'a str,
+    pub ifindex: u32,
+}
+
+/// The name that the links of an uplink are pinned by; no port's, which begins with a letter or digit.
+pub fn uplink_owner(network: &str) -> String {
+    format!("@{network}")
 }
 
 /// An interface, and whose programs are on it.
@@ -93,6 +107,14 @@ impl Kernel {
         Direction::ALL.into_iter().try_for_each(|direction| {
             self.attach_once(&place, program_name(direction), hook(port.kind, direction))
         })
+    }
+
+    /// Puts the programs of `host-access` on an uplink. Until a generation names it, they let everything pass.
+    pub fn attach_uplink(&self, uplink: &AttachUplink<'_>) -> Result<(), KernelError> {
+        let owner = uplink_owner(uplink.network);
+        let place = Place { owner: &owner, interface: uplink.interface, ifindex: uplink.ifindex };
+        self.attach_once(&place, FROM_HOST, TcAttachType::Egress)?;
+        self.attach_once(&place, TO_HOST, TcAttachType::Ingress)
     }
 
     fn attach_once(

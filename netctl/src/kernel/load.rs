@@ -30,6 +30,14 @@ pub(super) const fn program_name(direction: Direction) -> &'static str {
     }
 }
 
+/// On the two hooks of an uplink with `host-access`.
+pub(super) const FROM_HOST: &str = "from_host";
+pub(super) const TO_HOST: &str = "to_host";
+
+/// Every program.
+const PROGRAMS: [&str; 4] =
+    [program_name(Direction::FromGuest), program_name(Direction::ToGuest), FROM_HOST, TO_HOST];
+
 /// Every map that outlives a process.
 pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
     let single = [maps::EVENTS, maps::EVENT_BUDGET, maps::STRAY_COUNTERS];
@@ -41,8 +49,8 @@ impl Kernel {
     pub fn open(bpffs: &Path) -> Result<Self, KernelError> {
         let pins = Pins::at(bpffs)?;
         // Programs are pinned last.
-        for direction in Direction::ALL {
-            match fs::symlink_metadata(pins.program(program_name(direction))) {
+        for name in PROGRAMS {
+            match fs::symlink_metadata(pins.program(name)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                     return Err(KernelError::Permission);
@@ -72,8 +80,7 @@ impl Kernel {
     fn load(&self) -> Result<(), KernelError> {
         OUTER.iter().try_for_each(|outer| outer.ensure(&self.pins))?;
         let mut object = self.loader(false).load(OBJECT).map_err(load_error)?;
-        for direction in Direction::ALL {
-            let name = program_name(direction);
+        for name in PROGRAMS {
             let program = classifier(&mut object, name)?;
             program.load().map_err(|source| verifier_error(name, source))?;
             program.pin(self.pins.program(name)).or_else(already_pinned).map_err(load_error)?;

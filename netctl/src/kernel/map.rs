@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use netctl_common::abi::{
     AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, NO_INTERFACE, NO_PORT,
     NO_RULE, PairKey, PortEntry, PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, maps,
+    port_flags,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 use netctl_common::verdict::{Action, Direction, REASONS, Reason};
@@ -228,6 +229,10 @@ fn element(key: impl ToString, value: impl ToString) -> Element {
 fn port(ifindex: u32, entry: &PortEntry, names: &Names) -> Element {
     if ifindex == NO_INTERFACE {
         return element("generation", format!("{:?}", entry.root));
+    }
+    if entry.flags & port_flags::UPLINK != 0 {
+        let value = format!("uplink of network {} mac {}", entry.network, names::mac(entry.mac));
+        return element(format!("ifindex {ifindex}"), value);
     }
     let (name, mac) = (names.port(entry.id), names::mac(entry.mac));
     let place = format!("network {} zone {}", entry.network, entry.zone);

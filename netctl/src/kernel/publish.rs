@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PortEntry, Root, RuleEntry, SLOTS,
-    StationEntry, StationKey, maps,
+    Classes, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PortEntry, Root, RuleEntry, SLOTS,
+    StationEntry, StationKey, maps, port_flags,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
@@ -19,6 +19,7 @@ use super::shapes::{self, Outer, TrieKey};
 use super::sys::{self, MapShape};
 use super::{KernelError, attach};
 use crate::compile::{Compiled, CompiledPort};
+use crate::config::Mac;
 
 /// A policy with what only this host knows.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +27,23 @@ pub struct Publication<'a> {
     pub compiled: &'a Compiled,
     /// Port name to the index of its interface; every port has one.
     pub interfaces: &'a BTreeMap<String, u32>,
+    /// Where guests and the host reach each other.
+    pub uplinks: &'a [Uplink],
     /// The text that it was compiled from.
     pub document: &'a str,
     /// Inode of this network namespace.
     pub namespace: u32,
+}
+
+/// The host's own interface on a network with `host-access`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    /// Number of the network.
+    pub network: u16,
+    pub ifindex: u32,
+    pub mac: Mac,
+    /// The host's.
+    pub classes: Classes,
 }
 
 /// A generation that is ready to run.
@@ -174,6 +188,7 @@ fn port_rows(publication: &Publication<'_>, root: Root) -> Result<Rows, KernelEr
     let mut rows = Rows::default();
     rows.push(&NO_INTERFACE, &PortEntry { id: NO_PORT, root, ..PortEntry::zeroed() });
     port_entries(publication, root).for_each(|(ifindex, entry)| rows.push(&ifindex, &entry));
+    uplink_entries(publication, root).for_each(|(ifindex, entry)| rows.push(&ifindex, &entry));
     Ok(rows)
 }
 
@@ -188,8 +203,9 @@ pub fn port_entries<'a>(
     publication: &Publication<'a>,
     root: Root,
 ) -> impl Iterator<Item = (u32, PortEntry)> + 'a {
-    let interfaces = publication.interfaces;
+    let Publication { interfaces, uplinks, .. } = *publication;
     publication.compiled.ports.iter().filter_map(move |port| {
+        let uplink = uplinks.iter().find(|uplink| uplink.network == port.network);
         let mut name = [0; NAME_LEN];
         for (to, from) in name.iter_mut().zip(port.name.bytes()) {
             *to = from;
@@ -201,11 +217,31 @@ pub fn port_entries<'a>(
             flags: port.flags,
             mac: port.mac.0.into(),
             reserved: [0; 2],
+            uplink: uplink.map_or(0, |uplink| uplink.ifindex),
             classes: port.classes,
             root,
             name,
         };
         Some((*interfaces.get(&port.name)?, entry))
+    })
+}
+
+/// Uplinks with `host-access` by ifindex, in the table of ports.
+pub fn uplink_entries<'a>(
+    publication: &Publication<'a>,
+    root: Root,
+) -> impl Iterator<Item = (u32, PortEntry)> + 'a {
+    publication.uplinks.iter().map(move |uplink| {
+        let entry = PortEntry {
+            id: NO_PORT,
+            network: uplink.network,
+            flags: port_flags::UPLINK,
+            mac: uplink.mac.0.into(),
+            classes: uplink.classes,
+            root,
+            ..PortEntry::zeroed()
+        };
+        (uplink.ifindex, entry)
     })
 }
 
@@ -223,7 +259,11 @@ pub fn station_entries<'a>(
         let entry = StationEntry { ifindex: 0, port: NO_PORT, classes: host.classes };
         (StationKey { network: host.network, mac: host.mac.0.into() }, entry)
     });
-    ports.chain(hosts)
+    let uplinks = publication.uplinks.iter().map(|uplink| {
+        let entry = StationEntry { ifindex: uplink.ifindex, port: NO_PORT, classes: uplink.classes };
+        (StationKey { network: uplink.network, mac: uplink.mac.0.into() }, entry)
+    });
+    ports.chain(hosts).chain(uplinks)
 }
 
 /// The root of a publication.

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, MAX_PORTS, NAME_LEN, NO_INTERFACE,
+    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, MAX_PORTS, NAME_LEN, NO_INTERFACE, NO_PORT,
     PORT_COUNTERS, PortEntry, Root, RuleEntry, maps,
 };
 use netctl_common::flow::tick;
@@ -58,7 +58,8 @@ impl Kernel {
         let table = self.inner(maps::ROOT, 0)?;
         let mut ports: Vec<_> = read_all::<u32, PortEntry>(&table, maps::ROOT)?
             .into_iter()
-            .filter(|(ifindex, _)| *ifindex != NO_INTERFACE)
+            // The generation itself and uplinks stand there too.
+            .filter(|(_, entry)| entry.id != NO_PORT)
             .map(|(ifindex, entry)| RunningPort { ifindex, entry })
             .collect();
         ports.sort_by_key(RunningPort::name);

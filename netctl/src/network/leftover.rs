@@ -50,7 +50,7 @@ fn remove(found: &Interface) -> Change {
 /// Addresses and uplinks: other people's interfaces lose what netctl added to them.
 fn give_back(wanted: &Wanted<'_>, observed: &Observed, found: &Interface) -> Vec<Change> {
     let mut changes = Vec::new();
-    if !wanted.bridges.contains(found.name.as_str()) {
+    if !wanted.hosts.contains(found.name.as_str()) {
         let ours: Vec<Address> = found.addresses.iter().filter(|a| a.is_ours()).copied().collect();
         changes = address::remove(&found.name, &found.addresses, &ours);
     }

@@ -206,7 +206,7 @@ impl Address {
     }
 
     /// Made by the kernel for every interface that is up and speaks IPv6.
-    pub(super) fn is_link_local(&self) -> bool {
+    pub fn is_link_local(&self) -> bool {
         matches!(self.net, IpNet::V6(net) if net.addr().is_unicast_link_local())
     }
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use super::address;
 use super::bridge::describe;
 use super::change::{Action, Change, Object};
 use super::error::Problem;
-use super::link::{Interface, Kind, MacvtapFacts, Mode};
+use super::link::{Address, Interface, Kind, MacvtapFacts, Mode};
 use super::plan::Draft;
 use super::step::Step;
 use super::tag::UplinkTag;
@@ -28,6 +29,9 @@ pub(super) fn assign<'a>(draft: &mut Draft<'a>) -> BTreeMap<&'a str, &'a Interfa
         }
         for lower in &usable {
             draft.plan.start.extend(set_up(lower));
+            if network.host_access {
+                host_addresses(draft, (name, network), lower);
+            }
         }
         match network.kind {
             NetworkKind::Passthrough => one_each(draft, (name, network), &usable, &mut lowers),
@@ -141,6 +145,20 @@ fn problem(draft: &Draft<'_>, (name, network): (&str, &Network), found: &Interfa
 /// Of this document or of one before.
 fn is_ours(draft: &Draft<'_>, upper: &Interface) -> bool {
     upper.tag().is_some() || draft.config.ports.values().any(|port| port.interface == upper.name)
+}
+
+/// The uplink is the host's own interface there. Its other addresses may be meant for other things; they stay.
+fn host_addresses(draft: &mut Draft<'_>, (name, network): (&str, &Network), found: &Interface) {
+    draft.plan.start.extend(address::plan(Some(found), &found.name, &network.addresses));
+    let is_listed = |address: &Address| network.addresses.iter().any(|net| net.addr() == address.net.addr());
+    let unlisted = found.addresses.iter().filter(|a| !a.is_ours() && !a.is_link_local() && !is_listed(a));
+    draft.plan.warnings.extend(unlisted.map(|address| {
+        format!(
+            "uplink `{}` of network `{name}` has the address {}, which `host` in a rule does not mean: it is `world`; \
+             add it to the network's `addresses`",
+            found.name, address.net
+        )
+    }));
 }
 
 /// The mark first: what is up without a mark, was up before.

@@ -7,7 +7,7 @@ use super::error::{Conflict, Problem};
 use super::link::Observed;
 use super::step::Step;
 use super::{bridge, leftover, macvtap, tap, uplink};
-use crate::config::Config;
+use crate::config::{Config, Network};
 
 /// What the parts of the planner share.
 pub(super) struct Draft<'a> {
@@ -45,6 +45,8 @@ pub(super) struct Wanted<'a> {
     /// Taps and macvtaps.
     pub ports: BTreeSet<&'a str>,
     pub uplinks: BTreeSet<&'a str>,
+    /// Where the host itself is: bridges, and uplinks with `host-access`.
+    pub hosts: BTreeSet<&'a str>,
 }
 
 /// What to do so that the host is as `config` says. Empty if it is.
@@ -76,8 +78,14 @@ fn wanted(config: &Config) -> Wanted<'_> {
     Wanted {
         bridges: config.networks.values().filter_map(|n| n.bridge()).collect(),
         ports: config.ports.values().map(|p| p.interface.as_str()).collect(),
+        hosts: config.networks.values().filter_map(host_interface).collect(),
         uplinks: config.networks.values().flat_map(|n| &n.uplinks).map(String::as_str).collect(),
     }
+}
+
+/// The interface that has the network's `addresses`.
+fn host_interface(network: &Network) -> Option<&str> {
+    (network.bridge().is_some() || network.host_access).then_some(network.interface.as_str())
 }
 
 /// No interface can be two things.

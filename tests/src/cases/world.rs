@@ -53,6 +53,7 @@ impl World {
 
     pub fn publication(&self) -> Publication<'_> {
         Publication {
+            uplinks: &[],
             compiled: &self.compiled,
             interfaces: &self.interfaces,
             document: &self.document.text,
