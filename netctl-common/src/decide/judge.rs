@@ -86,13 +86,14 @@ impl<T: Tables> Judge<'_, T> {
         if !own {
             return Ok(Verdict::deny(Reason::Revoked));
         }
-        self.policy(&key.opening(opener), opener)
+        // No new flow: nothing to tell about.
+        self.policy(&key.opening(opener), opener, &mut false)
     }
 
     /// The rules' verdict about the first packet of a flow that is opened in `direction`.
     #[inline(always)]
-    pub(super) fn policy(&self, tuple: &Tuple, direction: Direction) -> Decided<Verdict> {
-        let (source, destination) = match direction {
+    pub(super) fn policy(&self, tuple: &Tuple, direction: Direction, log: &mut bool) -> Decided<Verdict> {
+        let classes = match direction {
             Direction::FromGuest => (
                 self.local_classes(&tuple.source)?.source,
                 self.remote(&tuple.destination)?.classes.destination,
@@ -102,34 +103,30 @@ impl<T: Tables> Judge<'_, T> {
                 self.local_classes(&tuple.destination)?.destination,
             ),
         };
-        self.first_rule(source, destination, Service::of(tuple))
+        self.first_rule(classes, Service::of(tuple), log)
     }
 
+    /// The first rule that matches, or the default; `log` is whether it asks for an event.
     #[inline(always)]
-    pub(super) fn first_rule(&self, source: u32, destination: u32, service: Service) -> Decided<Verdict> {
+    pub(super) fn first_rule(
+        &self,
+        (source, destination): (u32, u32),
+        service: Service,
+        log: &mut bool,
+    ) -> Decided<Verdict> {
         let rule = first_match(self.tables, self.root, source, destination, service)?;
         if rule == NO_RULE {
             let action = Action::decode(self.root.default_action);
             return Ok(Verdict { action, reason: Reason::Default, rule });
         }
-        let entry = self.tables.rule(self.root.slot, rule).ok_or(Reason::Internal)?;
-        Ok(Verdict { action: Action::decode(entry.action), reason: Reason::Rule, rule })
+        self.ruling(rule, log)
     }
 
     #[inline(always)]
-    pub(super) fn apply_rule(&self, rule: u32, facts: &mut Facts) -> Decided<Verdict> {
+    pub(super) fn ruling(&self, rule: u32, log: &mut bool) -> Decided<Verdict> {
         let entry = self.tables.rule(self.root.slot, rule).ok_or(Reason::Internal)?;
-        facts.log = entry.flags & rule_flags::LOG != 0;
+        *log = entry.flags & rule_flags::LOG != 0;
         Ok(Verdict { action: Action::decode(entry.action), reason: Reason::Rule, rule })
-    }
-
-    #[inline(always)]
-    pub(super) fn logged(&self, verdict: Verdict, facts: &mut Facts) -> Decided<Verdict> {
-        if verdict.rule != NO_RULE {
-            let entry = self.tables.rule(self.root.slot, verdict.rule).ok_or(Reason::Internal)?;
-            facts.log = entry.flags & rule_flags::LOG != 0;
-        }
-        Ok(verdict)
     }
 
     /// The guest's own end: the port itself where the address is not listed (`addresses = "any"`, DHCP).

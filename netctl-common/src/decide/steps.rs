@@ -59,7 +59,7 @@ impl<T: Tables> Judge<'_, T> {
         };
         let service = Service::ethertype(packet.ethertype);
         let rule = first_match(self.tables, self.root, source, destination, service)?;
-        if rule == NO_RULE { Err(Reason::UnknownEthertype.into()) } else { self.apply_rule(rule, facts) }
+        if rule == NO_RULE { Err(Reason::UnknownEthertype.into()) } else { self.ruling(rule, &mut facts.log) }
     }
 
     /// A packet that may open a flow.
@@ -71,11 +71,11 @@ impl<T: Tables> Judge<'_, T> {
         if matches!(opening, Opening::Stray) {
             return Err(Reason::NoFlow.into());
         }
-        out_of_line(facts, |facts| self.policy(&facts.packet.tuple, self.direction));
+        out_of_line(facts, |facts| self.policy(&facts.packet.tuple, self.direction, &mut facts.log));
         let (verdict, packet) = (facts.verdict, &facts.packet);
         if !verdict.allows() {
             let stray = matches!(opening, Opening::PickUp) && verdict.rule == NO_RULE;
-            return if stray { Err(Reason::NoFlow.into()) } else { self.logged(verdict, facts) };
+            return if stray { Err(Reason::NoFlow.into()) } else { Ok(verdict) };
         }
         if self.tables.writes() {
             let now = self.tables.now();
@@ -88,7 +88,7 @@ impl<T: Tables> Judge<'_, T> {
                 return Err(Reason::FlowTable.into());
             }
         }
-        self.logged(verdict, facts)
+        Ok(verdict)
     }
 
     /// Guards on the IP addresses of a packet without a flow.
@@ -137,8 +137,7 @@ impl<T: Tables> Judge<'_, T> {
         } else {
             self.directed_broadcast(packet)?
         };
-        let verdict = self.first_rule(source, destination, Service::of(&packet.tuple))?;
-        self.logged(verdict, facts)
+        self.first_rule((source, destination), Service::of(&packet.tuple), &mut facts.log)
     }
 
     /// A unicast address in a broadcast frame can only be the broadcast address of a subnet; anyone's own

@@ -96,12 +96,19 @@ pub struct Tuple {
     pub destination_port: u16,
 }
 
+/// Both ends on the link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    pub destination: LinkAddress,
+    pub source: LinkAddress,
+}
+
 /// A parsed frame. Filled from the outside in, so that a denied frame can be reported as far as it was
 /// understood; only after [`Packet::parse`] returned `Ok` do all fields mean something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packet {
     pub length: u32,
-    pub link: Ethernet,
+    pub link: Link,
     pub ethertype: u16,
     pub layer: Layer,
     pub tcp_flags: u8,
