@@ -21,8 +21,12 @@ pub(crate) const BRIDGE: Kind =
     Kind { name: "bridge", network: "kind = \"bridge\"", uplinks: &["up0"], reflects: false };
 pub(crate) const MACVLAN: Kind =
     Kind { name: "macvlan", network: "kind = \"macvlan\"", uplinks: &["up0"], reflects: false };
-pub(crate) const PASSTHROUGH: Kind =
-    Kind { name: "passthrough", network: "kind = \"passthrough\"", uplinks: &["up0", "up1"], reflects: false };
+pub(crate) const PASSTHROUGH: Kind = Kind {
+    name: "passthrough",
+    network: "kind = \"passthrough\"",
+    uplinks: &["up0", "up1"],
+    reflects: false,
+};
 pub(crate) const VEPA: Kind =
     Kind { name: "vepa", network: "kind = \"vepa\"", uplinks: &["up0"], reflects: true };
 

@@ -1,7 +1,9 @@
 //! ARP and neighbor discovery: no rule allows them, and they pass.
 
 use netctl_common::verdict::Reason::{Arp, NeighborDiscovery};
-use netctl_tests::frame::{BROADCAST, Build, OVERRIDE, SOLICITED, eth, group_mac, link_local, solicited_node};
+use netctl_tests::frame::{
+    BROADCAST, Build, OVERRIDE, SOLICITED, eth, group_mac, link_local, solicited_node,
+};
 
 use super::super::kind::{DB1, WEB1};
 use super::super::row::Steps;
@@ -12,12 +14,7 @@ pub(super) fn add(steps: &mut Steps) {
     steps.spreads("an ARP request", WEB1, asks, Arp);
     let tells = link(DB1, WEB1).arp_reply(DB1.v4, WEB1.v4).target_mac(WEB1.mac).frame();
     steps.passes("an ARP reply", [DB1, WEB1], tells, Arp);
-    steps.spreads(
-        "gratuitous ARP",
-        DB1,
-        eth(DB1.mac, BROADCAST).arp_gratuitous(DB1.v4).frame(),
-        Arp,
-    );
+    steps.spreads("gratuitous ARP", DB1, eth(DB1.mac, BROADCAST).arp_gratuitous(DB1.v4).frame(), Arp);
 
     let group = solicited_node(DB1.v6.parse().unwrap());
     let asks = eth(WEB1.mac, group_mac(group.into())).ipv6(WEB1.v6, group).neighbor_solicitation(DB1.v6);
@@ -34,12 +31,7 @@ pub(super) fn add(steps: &mut Steps) {
     steps.spreads("duplicate address detection", WEB1, probe, NeighborDiscovery);
     let routers = "ff02::2".parse().unwrap();
     let asks = eth(WEB1.mac, group_mac(routers)).ipv6(link_local(WEB1.mac), "ff02::2").router_solicitation();
-    steps.spreads(
-        "a router solicitation",
-        WEB1,
-        asks.source_mac(WEB1.mac).frame(),
-        NeighborDiscovery,
-    );
+    steps.spreads("a router solicitation", WEB1, asks.source_mac(WEB1.mac).frame(), NeighborDiscovery);
     let listeners = "ff02::16".parse().unwrap();
     let report = eth(DB1.mac, group_mac(listeners)).ipv6(link_local(DB1.mac), "ff02::16");
     steps.spreads("an MLD report", DB1, report.mld_report("ff02::fb").frame(), NeighborDiscovery);

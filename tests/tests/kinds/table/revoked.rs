@@ -15,12 +15,7 @@ pub(super) fn add(steps: &mut Steps) {
     for ((family, there), (_, back)) in flows() {
         let (there, back) = (there.tcp(5010, 5432), back.tcp(5432, 5010));
         steps.passes(&format!("a SYN of {family}"), [WEB1, DB1], there.frame(), Rule);
-        steps.passes(
-            &format!("its SYN|ACK of {family}"),
-            [DB1, WEB1],
-            back.flags(SYN | ACK).frame(),
-            Flow,
-        );
+        steps.passes(&format!("its SYN|ACK of {family}"), [DB1, WEB1], back.flags(SYN | ACK).frame(), Flow);
     }
     steps.apply(NONE);
     for ((family, there), (_, back)) in flows() {

@@ -46,7 +46,8 @@ fn resolution(steps: &mut Steps) {
     let all = || eth(WEB1.mac, group_mac(ALL_NODES.parse().unwrap()));
     let tells = all().ipv6(WEB1.v6, ALL_NODES).neighbor_advertisement(DB1.v6, OVERRIDE).target_mac(WEB1.mac);
     steps.denied("an advertisement of the other guest's address", WEB1, tells.frame(), SpoofedNeighbor);
-    let tells = all().ipv6(WEB1.v6, ALL_NODES).neighbor_advertisement(WEB1.v6, OVERRIDE).target_mac(mac(0x77));
+    let tells =
+        all().ipv6(WEB1.v6, ALL_NODES).neighbor_advertisement(WEB1.v6, OVERRIDE).target_mac(mac(0x77));
     steps.denied("an advertisement with another MAC inside", WEB1, tells.frame(), SpoofedNeighbor);
     let tells = all().ipv6(DB1.v6, ALL_NODES).neighbor_advertisement(DB1.v6, OVERRIDE).target_mac(WEB1.mac);
     steps.denied("an advertisement in the other guest's name", WEB1, tells.frame(), SpoofedIpv6);

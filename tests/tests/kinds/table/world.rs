@@ -1,8 +1,6 @@
 //! What comes from the switch and goes there: a peer that is no guest, and the router of the segment.
 
-use netctl_common::verdict::Reason::{
-    Arp, Default, Flow, NeighborDiscovery, NoFlow, Rule, WrongDestination,
-};
+use netctl_common::verdict::Reason::{Arp, Default, Flow, NeighborDiscovery, NoFlow, Rule, WrongDestination};
 use netctl_tests::frame::{
     ACK, BROADCAST, Build, Carrier, SYN, eth, group_mac, link_local, mac, solicited_node,
 };
