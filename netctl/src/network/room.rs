@@ -12,6 +12,7 @@ use super::tag::Tag;
 /// Moves the removal of what is in the way before the making of what it is in the way of. To be called when the plan
 /// is complete.
 pub(super) fn clear(plan: &mut Plan, observed: &Observed) {
+    for_bridges(plan, observed);
     let blockers: BTreeMap<u32, &Interface> =
         plan.make.iter().filter_map(created).flat_map(|spec| in_the_way(spec, observed)).collect();
     if blockers.is_empty() {
@@ -27,6 +28,27 @@ pub(super) fn clear(plan: &mut Plan, observed: &Observed) {
     };
     let (late, early): (Vec<_>, Vec<_>) = std::mem::take(&mut plan.make).into_iter().partition(waits);
     plan.make = early.into_iter().chain(removals).chain(late).collect();
+}
+
+/// A bridge takes no port that has macvtaps.
+fn for_bridges(plan: &mut Plan, observed: &Observed) {
+    let plugged: BTreeSet<&str> = plan
+        .start
+        .iter()
+        .flat_map(|change| &change.steps)
+        .filter_map(|step| match step {
+            Step::SetMaster { interface, .. } => Some(interface.as_str()),
+            _ => None,
+        })
+        .collect();
+    let lower_of = |found: &Interface| observed.interfaces().find(|lower| Some(lower.index) == found.lower);
+    let blockers: Vec<Step> = observed
+        .interfaces()
+        .filter(|found| lower_of(found).is_some_and(|lower| plugged.contains(lower.name.as_str())))
+        .map(delete)
+        .collect();
+    let is_blocker = |change: &mut Change| change.steps.iter().any(|step| blockers.contains(step));
+    plan.make.extend(plan.remove.extract_if(.., is_blocker));
 }
 
 /// Only netctl's own: someone else's is a conflict.
