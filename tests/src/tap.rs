@@ -222,6 +222,15 @@ impl Tap {
         Ok(count)
     }
 
+    /// Whether frames to this queue may have partial checksums and be segments of up to 64 KiB. To close a queue and
+    /// open another is not the same: a process that is just being started may hold the first a while longer.
+    ///
+    /// # Errors
+    /// If the tap is gone.
+    pub fn take_offloads(&self, on: bool) -> Result<()> {
+        set_offloads(&self.file, on)
+    }
+
     pub fn header_len(&self) -> usize {
         self.header_len
     }

@@ -7,6 +7,8 @@
 mod bad_documents;
 #[path = "cli/bad_hosts.rs"]
 mod bad_hosts;
+#[path = "cli/bad_uplinks.rs"]
+mod bad_uplinks;
 #[path = "cli/documents.rs"]
 mod documents;
 #[path = "cli/examples.rs"]

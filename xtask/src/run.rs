@@ -23,8 +23,12 @@ pub(crate) enum Target {
     Cli,
     /// The same cases through BPF_PROG_TEST_RUN
     Kernel,
+    /// Interfaces and descriptors: plans, crashes, what is refused
+    Ports,
     /// Guests on real descriptors in private namespaces
     Wire,
+    /// The same policy on all four kinds of networks
+    Kinds,
     /// Real QEMU guests
     Vm,
 }

@@ -28,6 +28,7 @@ pub(super) fn assign<'a>(draft: &mut Draft<'a>) -> BTreeMap<&'a str, &'a Interfa
             continue;
         }
         for lower in &usable {
+            draft.plan.make.extend(unplug(draft.observed.master_of(lower), lower));
             draft.plan.start.extend(set_up(lower));
             if network.host_access {
                 host_addresses(draft, (name, network), lower);
@@ -121,7 +122,7 @@ fn problem(draft: &Draft<'_>, (name, network): (&str, &Network), found: &Interfa
         return Some(Problem::UplinkOurs { network: network_name, uplink, what: describe(found) });
     }
     // Both want to be the one receiver of its frames (netdev_rx_handler_register()).
-    if let Some(master) = draft.observed.master_of(found) {
+    if let Some(master) = draft.observed.master_of(found).filter(|master| !is_plugged_by_us(found, master)) {
         let master = master.name.clone();
         return Some(Problem::LowerTaken { network: network_name, uplink, master });
     }
@@ -159,6 +160,31 @@ fn host_addresses(draft: &mut Draft<'_>, (name, network): (&str, &Network), foun
             found.name, address.net
         )
     }));
+}
+
+/// By a document before this one, in which the uplink was one of a bridge.
+fn is_plugged_by_us(found: &Interface, master: &Interface) -> bool {
+    found.uplink_tags().iter().any(|mark| mark.bridge == master.name)
+}
+
+/// Off that bridge. How the uplink was stays known, by a mark that names no bridge.
+fn unplug(master: Option<&Interface>, found: &Interface) -> Option<Change> {
+    let interface = found.name.clone();
+    let (of_bridges, others): (Vec<_>, Vec<_>) =
+        found.uplink_tags().into_iter().partition(|mark| !mark.bridge.is_empty());
+    let first = of_bridges.first()?;
+    let mark = UplinkTag { index: found.index, was_up: false, bridge: String::new() };
+    let mut steps = Vec::new();
+    if !first.was_up && !others.contains(&mark) {
+        steps.push(Step::AddName { interface: interface.clone(), name: mark.to_string() });
+    }
+    if master.is_some_and(|master| is_plugged_by_us(found, master)) {
+        steps.push(Step::ClearMaster { interface: interface.clone() });
+    }
+    let detail = format!("off bridge {}", first.bridge);
+    let names = of_bridges.iter().map(ToString::to_string);
+    steps.extend(names.map(|name| Step::DeleteName { interface: interface.clone(), name }));
+    Some(Change { action: Action::Modify, object: Object::Uplink, interface, detail, steps })
 }
 
 /// The mark first: what is up without a mark, was up before.

@@ -3,9 +3,10 @@
 use super::bridge::{delete, describe};
 use super::change::{Action, Change, Object};
 use super::error::Problem;
-use super::link::{Interface, Kind, MacvtapFacts, Mode};
+use super::link::{Interface, Kind, MacvtapFacts, Mode, Observed};
 use super::lower;
 use super::plan::Draft;
+use super::room::is_passthru;
 use super::step::{MacvtapSpec, Settings, Step};
 use super::tag::Tag;
 use crate::config::{Device, Hairpin, Network, NetworkKind, Port, PortKind, Siblings};
@@ -57,7 +58,7 @@ pub(super) fn mode(network: &Network) -> Mode {
 }
 
 fn plan_port(draft: &mut Draft<'_>, wish: &Wish<'_>) {
-    if let Some(problem) = problem(wish) {
+    if let Some(problem) = problem(wish, draft.observed) {
         return draft.conflict(wish.port.line, problem);
     }
     let interface = &wish.port.interface;
@@ -79,14 +80,18 @@ fn plan_port(draft: &mut Draft<'_>, wish: &Wish<'_>) {
     }
 }
 
-fn problem(wish: &Wish<'_>) -> Option<Problem> {
+fn problem(wish: &Wish<'_>, observed: &Observed) -> Option<Problem> {
     let (port, uplink) = (wish.name.to_owned(), wish.lower.name.clone());
     // drivers/net/macvlan.c, macvlan_change_mtu().
     if let Some(mtu) = wish.mtu.filter(|mtu| *mtu > wish.lower.mtu) {
         return Some(Problem::LargerThanUplink { port, mtu, uplink, of_uplink: wish.lower.mtu });
     }
-    // With it, frames for the guest would end at the host. In passthru the uplink takes the guest's address.
-    let same = wish.lower.mac == Some(wish.port.mac) && wish.mode != Mode::Passthru;
+    // With it, frames for the guest would end at the host. In passthru the uplink takes the guest's address, and gives
+    // it back when the macvtap goes.
+    let borrowed = observed
+        .interfaces()
+        .any(|upper| upper.lower == Some(wish.lower.index) && upper.tag().is_some() && is_passthru(upper));
+    let same = wish.lower.mac == Some(wish.port.mac) && wish.mode != Mode::Passthru && !borrowed;
     same.then_some(Problem::MacOfUplink { port, mac: wish.port.mac, uplink })
 }
 

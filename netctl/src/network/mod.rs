@@ -17,6 +17,7 @@ mod netlink;
 mod observe;
 mod plan;
 mod request;
+mod room;
 mod routes;
 mod step;
 mod tag;

@@ -6,7 +6,7 @@ use super::change::Plan;
 use super::error::{Conflict, Problem};
 use super::link::Observed;
 use super::step::Step;
-use super::{bridge, leftover, macvtap, tap, uplink};
+use super::{bridge, leftover, macvtap, room, tap, uplink};
 use crate::config::{Config, Network};
 
 /// What the parts of the planner share.
@@ -64,6 +64,7 @@ pub fn plan(config: &Config, observed: &Observed, consent: Consent) -> Result<Pl
     // Deleting cannot be undone: it comes after everything that may fail.
     draft.plan.make.sort_by_key(|change| change.steps.iter().any(|step| matches!(step, Step::Delete { .. })));
     leftover::plan(&mut draft.plan, &wanted(config), observed);
+    room::clear(&mut draft.plan, observed);
     if draft.conflicts.is_empty() { Ok(draft.plan) } else { Err(draft.conflicts) }
 }
 

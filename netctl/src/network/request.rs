@@ -6,7 +6,7 @@ use std::io;
 use ipnet::IpNet;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressProtocol};
-use rtnetlink::packet_route::link::{BridgeStpState, LinkMessage, MacVtapMode};
+use rtnetlink::packet_route::link::{BridgeStpState, InfoKind, LinkMessage, MacVtapMode};
 use rtnetlink::packet_route::neighbour::{
     NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
@@ -196,8 +196,12 @@ fn port_options(index: u32) -> LinkMessage {
     LinkBridgePort::new(index).learning(false).flood(false).mcast_flood(true).build()
 }
 
+/// The kernel refuses a change of a kind's data that does not name the kind.
 fn macvtap_mode(index: u32, mode: Mode) -> LinkMessage {
-    LinkMessageBuilder::<LinkMacVtap>::default().index(index).mode(driver_mode(mode)).build()
+    LinkMessageBuilder::<LinkMacVtap>::new_with_info_kind(InfoKind::MacVtap)
+        .index(index)
+        .mode(driver_mode(mode))
+        .build()
 }
 
 fn driver_mode(mode: Mode) -> MacVtapMode {

@@ -50,6 +50,11 @@ fn problem(draft: &Draft<'_>, name: &str, network: &Network, found: &Interface) 
             master: master.name.clone(),
         });
     }
+    // A bridge and macvtaps both want all its frames (netdev_rx_handler_register()).
+    let mut others = draft.observed.interfaces().filter(|upper| upper.lower == Some(found.index));
+    if let Some(upper) = others.find(|upper| upper.is_macvlan() && upper.tag().is_none()) {
+        return Some(Problem::LowerInUse { network: network_name, uplink, other: upper.name.clone() });
+    }
     // The kernel gives every interface a link-local address; nobody's way out hangs on it.
     let addresses: Vec<_> =
         found.addresses.iter().filter(|a| !a.is_link_local()).map(|a| a.net.to_string()).collect();

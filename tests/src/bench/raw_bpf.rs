@@ -2,7 +2,7 @@
 //! interface. Loaded and attached with bpf(2) itself, so that it owes nothing to netctl's own program.
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use anyhow::{Context, Result};
 use nix::net::if_::if_nametoindex;
@@ -10,7 +10,12 @@ use nix::net::if_::if_nametoindex;
 const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
+const BPF_PROG_TYPE_XDP: u32 = 6;
+const BPF_XDP: u32 = 37;
 const BPF_TCX_INGRESS: u32 = 46;
+/// linux/if_link.h
+const XDP_FLAGS_SKB_MODE: u32 = 2;
+const XDP_PASS: i32 = 2;
 const BPF_FUNC_REDIRECT: i32 = 23;
 
 /// `struct bpf_insn`, without the offset that none of ours has.
@@ -55,29 +60,47 @@ struct LinkCreate {
 pub fn redirect(from: &str, to: &str) -> Result<OwnedFd> {
     let index = |name: &str| if_nametoindex(name).with_context(|| format!("there is no interface {name}"));
     let (from, to) = (index(from)?, index(to)?);
-    let op = |code, registers, immediate| Instruction { code, registers, offset: 0, immediate };
     let program = [
         op(0xb7, 1, to as i32),         // r1 = to
         op(0xb7, 2, 0),                 // r2 = 0: out of it, not into it
         op(0x85, 0, BPF_FUNC_REDIRECT), // call bpf_redirect
         op(0x95, 0, 0),                 // return what it returns
     ];
-    let license = c"GPL";
+    let program = load(BPF_PROG_TYPE_SCHED_CLS, &program).context("cannot load the redirect program")?;
+    attach(&program, from, (BPF_TCX_INGRESS, 0))
+        .context("cannot attach the redirect program: tcx needs Linux 6.6")
+}
+
+/// Puts a program on `interface`, in its generic XDP hook, that passes everything, as long as the returned descriptor
+/// is open.
+///
+/// # Errors
+/// If there is no such interface, or it has a program.
+pub fn xdp_pass(interface: &str) -> Result<OwnedFd> {
+    let index = if_nametoindex(interface).with_context(|| format!("there is no interface {interface}"))?;
+    let program = [op(0xb7, 0, XDP_PASS), op(0x95, 0, 0)];
+    let program = load(BPF_PROG_TYPE_XDP, &program).context("cannot load an XDP program")?;
+    attach(&program, index, (BPF_XDP, XDP_FLAGS_SKB_MODE)).context("cannot attach an XDP program")
+}
+
+const fn op(code: u8, registers: u8, immediate: i32) -> Instruction {
+    Instruction { code, registers, offset: 0, immediate }
+}
+
+fn load(prog_type: u32, program: &[Instruction]) -> io::Result<OwnedFd> {
     let load = ProgLoad {
-        prog_type: BPF_PROG_TYPE_SCHED_CLS,
+        prog_type,
         insn_cnt: program.len() as u32,
         insns: program.as_ptr() as u64,
-        license: license.as_ptr() as u64,
+        license: c"GPL".as_ptr() as u64,
         ..ProgLoad::default()
     };
-    let program_fd = bpf(BPF_PROG_LOAD, &load).context("cannot load the redirect program")?;
-    let link = LinkCreate {
-        prog_fd: std::os::fd::AsRawFd::as_raw_fd(&program_fd),
-        target_ifindex: from,
-        attach_type: BPF_TCX_INGRESS,
-        flags: 0,
-    };
-    bpf(BPF_LINK_CREATE, &link).context("cannot attach the redirect program: tcx needs Linux 6.6")
+    bpf(BPF_PROG_LOAD, &load)
+}
+
+fn attach(program: &OwnedFd, interface: u32, (attach_type, flags): (u32, u32)) -> io::Result<OwnedFd> {
+    let link = LinkCreate { prog_fd: program.as_raw_fd(), target_ifindex: interface, attach_type, flags };
+    bpf(BPF_LINK_CREATE, &link)
 }
 
 /// A bpf(2) command that returns a descriptor.

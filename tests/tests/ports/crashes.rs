@@ -1,6 +1,6 @@
 //! A process that dies between any two steps: the next one heals what it left. Every point is tried.
 
-use netctl::config::Config;
+use netctl::config::{Config, NetworkKind, Siblings};
 use netctl::network::{Netlink, apply, observe, plan_down};
 
 use super::document::{apply_document, down, lab, lab_with_ports, network, plan_document, port, steps};
@@ -91,6 +91,70 @@ fn a_crash_while_everything_is_changed_is_healed() {
     isolated(async |netlink| {
         furnish();
         assert!(survive_every_crash(netlink, &everything(), &everything_else()).await > 20);
+    });
+}
+
+/// Two NICs more, one of them down.
+fn furnish_nics() {
+    furnish();
+    sh("ip link add eth2 address 02:aa:00:00:00:02 type veth peer name wire2; ip link set eth2 up");
+    sh("ip link add eth3 address 02:aa:00:00:00:03 type veth peer name wire3");
+}
+
+/// A macvlan on an uplink that is down, and passthrough on two.
+fn macvtaps() -> Config {
+    let mut config = lab_with_ports(4);
+    let lab = config.networks.get_mut("lab").unwrap();
+    (lab.kind, lab.uplinks, lab.interface) =
+        (NetworkKind::Macvlan(Siblings::Bridge), vec!["eth1".to_owned()], "eth1".to_owned());
+    let mut direct = network("", 2);
+    (direct.kind, direct.uplinks) = (NetworkKind::Passthrough, vec!["eth2".to_owned(), "eth3".to_owned()]);
+    config.networks.insert("direct".to_owned(), direct);
+    for (name, uplink) in [("web3", "eth2"), ("web4", "eth3")] {
+        let port = config.ports.get_mut(name).unwrap();
+        (port.network, port.uplink) = ("direct".to_owned(), Some(uplink.to_owned()));
+    }
+    config
+}
+
+/// The macvlan has become a bridge, and the passthrough guests have exchanged their uplinks.
+fn other_macvtaps() -> Config {
+    let mut config = macvtaps();
+    let mut lab = network("br-lab", 1);
+    lab.uplinks = vec!["eth1".to_owned()];
+    config.networks.insert("lab".to_owned(), lab);
+    for (name, uplink) in [("web3", "eth3"), ("web4", "eth2")] {
+        config.ports.get_mut(name).unwrap().uplink = Some(uplink.to_owned());
+    }
+    config
+}
+
+#[test]
+fn a_crash_while_macvtaps_are_made_is_healed() {
+    isolated(async |netlink| {
+        furnish_nics();
+        let mut nothing = lab();
+        nothing.networks.clear();
+        assert!(survive_every_crash(netlink, &nothing, &macvtaps()).await > 15);
+    });
+}
+
+#[test]
+fn a_crash_while_macvtaps_become_taps_and_change_places_is_healed() {
+    isolated(async |netlink| {
+        furnish_nics();
+        assert!(survive_every_crash(netlink, &macvtaps(), &other_macvtaps()).await > 15);
+        assert!(survive_every_crash(netlink, &other_macvtaps(), &macvtaps()).await > 15);
+    });
+}
+
+#[test]
+fn a_crash_while_macvtaps_go_is_healed() {
+    isolated(async |netlink| {
+        furnish_nics();
+        let mut nothing = lab();
+        nothing.networks.clear();
+        assert!(survive_every_crash(netlink, &macvtaps(), &nothing).await > 3);
     });
 }
 

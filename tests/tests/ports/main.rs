@@ -8,6 +8,8 @@ mod crashes;
 mod descriptors;
 mod document;
 mod host;
+mod lowers;
+mod macvtaps;
 mod namespace;
 mod performance;
 mod taps;
