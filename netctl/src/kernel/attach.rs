@@ -159,27 +159,40 @@ impl Kernel {
             let flows = scope.spawn(|| free(maps::FLOWS));
             free(maps::PORT_COUNTERS)?;
             joined(flows)
-        })
+        })?;
+        // Last: what is interrupted is found again.
+        let path = self.pins.table(id);
+        fs::remove_dir(&path).map_err(|source| KernelError::Remove { path, source })
     }
 
     fn make_port_tables(&self, id: u32) -> Result<(), KernelError> {
+        let path = self.pins.table(id);
+        let may_be_there = match fs::create_dir(&path) {
+            Ok(()) => false,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => true,
+            Err(source) => return Err(KernelError::PinDirectory { path, source }),
+        };
+        let make = |of: Outer| {
+            let is_there = may_be_there && self.has_port_table(of.name, id)?;
+            if is_there { Ok(()) } else { self.make_port_table(of, id) }
+        };
         std::thread::scope(|scope| {
-            let flows = scope.spawn(|| self.make_port_table(shapes::FLOWS, id));
-            self.make_port_table(shapes::PORT_COUNTER_TABLES, id)?;
+            let flows = scope.spawn(|| make(shapes::FLOWS));
+            make(shapes::PORT_COUNTER_TABLES)?;
             joined(flows)
         })
+    }
+
+    fn has_port_table(&self, name: &str, id: u32) -> Result<bool, KernelError> {
+        let mut inner = [0; 4];
+        sys::lookup(self.map(name)?.as_fd(), &id.to_ne_bytes(), &mut inner)
+            .map_err(|e| KernelError::map(name, "looking up a port's table", e))
     }
 
     fn make_port_table(&self, of: Outer, id: u32) -> Result<(), KernelError> {
         let name = of.name;
         let outer = self.map(name)?;
         let fail = |operation| move |e| KernelError::map(name, operation, e);
-        let mut inner = [0; 4];
-        if sys::lookup(outer.as_fd(), &id.to_ne_bytes(), &mut inner)
-            .map_err(fail("looking up a port's table"))?
-        {
-            return Ok(());
-        }
         let table = sys::create(name, &of.inner).map_err(fail("making a port's table"))?;
         super::publish::set_inner(&outer, name, id, &table)
     }

@@ -122,8 +122,19 @@ impl Pins {
         self.version().join("links")
     }
 
+    /// Has a folder for each port id whose tables may be there, so that they are found without asking the kernel about
+    /// every id: before Linux 6.8, each look-up in a map of maps waits for a grace period (kernel/bpf/syscall.c,
+    /// `bpf_map_copy_value`).
+    pub(super) fn tables(&self) -> PathBuf {
+        self.version().join("tables")
+    }
+
+    pub(super) fn table(&self, id: u32) -> PathBuf {
+        self.tables().join(id.to_string())
+    }
+
     pub(super) fn create(&self) -> Result<(), KernelError> {
-        for folder in ["maps", "programs", "links"] {
+        for folder in ["maps", "programs", "links", "tables"] {
             let path = self.version().join(folder);
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| KernelError::PinDirectory { path, source })?;

@@ -1,13 +1,14 @@
 //! Reads the running generation back: ports, rules and their counters, flows, the document.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, MAX_PORTS, NAME_LEN, NO_INTERFACE, NO_PORT,
-    PORT_COUNTERS, PortEntry, Root, RuleEntry, maps,
+    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, NAME_LEN, NO_INTERFACE, NO_PORT, PORT_COUNTERS,
+    PortEntry, Root, RuleEntry, maps,
 };
 use netctl_common::flow::tick;
 
@@ -137,20 +138,13 @@ impl Kernel {
 
     /// Ids whose tables are there, whether or not a generation names them: what an interrupted change may leave.
     pub fn port_tables(&self) -> Result<Vec<u32>, KernelError> {
-        let table = self.map(maps::FLOWS)?;
-        let mut inner = [0; 4];
-        let set = |id: &u32| {
-            sys::lookup(table.as_fd(), &id.to_ne_bytes(), &mut inner)
-                .map_err(|e| KernelError::map(maps::FLOWS, "looking for tables", e))
+        let fail = |e| KernelError::map(maps::FLOWS, "looking for tables", e);
+        let ids = fs::read_dir(self.pins.tables()).map_err(fail)?;
+        let id = |entry: io::Result<fs::DirEntry>| {
+            entry.map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok())).transpose()
         };
-        let mut found = Vec::new();
-        let mut set = set;
-        for id in 0..MAX_PORTS {
-            if set(&id)? {
-                found.push(id);
-            }
-        }
-        Ok(found)
+        let ids: io::Result<Vec<u32>> = ids.filter_map(id).collect();
+        ids.map_err(fail)
     }
 
     pub(super) fn inner(&self, name: &str, slot: u32) -> Result<OwnedFd, KernelError> {

@@ -185,8 +185,8 @@ impl Boot<'_> {
         if has(Feature::Igb) {
             load.extend(["igb", "igbvf"]);
             // SR-IOV needs a port of PCI Express.
-            command.args(["-device", "pcie-root-port,id=port,slot=1", "-netdev", "user,id=nic"]);
-            command.args(["-device", "igb,bus=port,netdev=nic,romfile="]);
+            command.args(["-device", "pcie-root-port,id=rp,slot=1", "-netdev", "user,id=nic"]);
+            command.args(["-device", "igb,bus=rp,netdev=nic,romfile="]);
         }
         command.arg("-kernel").arg(&self.kernel.image).arg("-initrd").arg(initramfs);
         // Mitigations cost time and protect nobody here.
