@@ -106,6 +106,11 @@ pub enum Problem {
     )]
     LowerInUse { network: String, uplink: String, other: String },
     #[error(
+        "network `{network}` has IPv6 addresses for its uplink `{uplink}`, which does not speak IPv6; \
+         turn it on with `sysctl net.ipv6.conf.{uplink}.disable_ipv6=0`, or leave them out"
+    )]
+    UplinkWithoutIpv6 { network: String, uplink: String },
+    #[error(
         "uplink `{uplink}` of network `{network}` is {what}; macvtaps need a NIC, a VLAN or a bond below"
     )]
     NoNic { network: String, uplink: String, what: String },

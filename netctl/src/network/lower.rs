@@ -128,6 +128,10 @@ fn problem(draft: &Draft<'_>, (name, network): (&str, &Network), found: &Interfa
     if matches!(found.kind, Kind::Bridge(_) | Kind::Tap(_) | Kind::Macvtap(_)) {
         return Some(Problem::NoNic { network: network_name, uplink, what: describe(found) });
     }
+    let wants_ipv6 = network.host_access && network.addresses.iter().any(|net| net.addr().is_ipv6());
+    if wants_ipv6 && found.ipv6 == Some(false) {
+        return Some(Problem::UplinkWithoutIpv6 { network: network_name, uplink });
+    }
     let exclusive = matches!(network.kind, NetworkKind::Passthrough);
     let others = draft.observed.interfaces().filter(|upper| upper.lower == Some(found.index));
     let foreign = others.filter(|upper| !is_ours(draft, upper)).find(|upper| {
