@@ -1,5 +1,5 @@
 //! `host-access`: guests on macvtaps and the host on their uplink, which the macvlan driver keeps apart, reach each
-//! other as the policy says. As root; every test is in network and mount namespaces of its own.
+//! other as the policy says. And whether the switch behind the uplink does its part for vepa. As root; every test is in network and mount namespaces of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -7,6 +7,8 @@
 mod groups;
 #[path = "hostaccess/offloads.rs"]
 mod offloads;
+#[path = "hostaccess/probe.rs"]
+mod probe;
 #[path = "hostaccess/reach.rs"]
 mod reach;
 #[path = "hostaccess/traces.rs"]

@@ -23,6 +23,13 @@ pub enum NetworkError {
     Tap { what: String, source: FdError },
     #[error("cannot turn IPv6 {} on `{interface}` (`{path}`)", if *.on { "on" } else { "off" })]
     Ipv6 { interface: String, path: String, on: bool, source: io::Error },
+    #[error(
+        "the link of `{interface}` is {}, so nobody can be asked whether the switch sends frames back",
+        if *.up { "dead: plug it in" } else { "down: `netctl apply` sets it up" }
+    )]
+    NoLink { interface: String, up: bool },
+    #[error("cannot ask whether the switch sends frames back")]
+    Probe { source: FdError },
     #[error("no interface was made{}", leftovers(.left))]
     HalfMade {
         #[source]

@@ -96,10 +96,12 @@ fn without_it_they_do_not_reach_each_other_whatever_the_policy() {
     for kind in [&MACVLAN, &PRIVATE, &LONELY_VEPA] {
         Sandbox::run(|sandbox| {
             let _switch = wire(sandbox, kind);
-            sandbox.ip("addr add 10.0.0.254/24 dev up0");
             let lab = Lab::up(sandbox, &document(kind, off, &any)).unwrap();
             lab.guest("web1").tcp_listen(80);
             assert!(!lab.guest("web1").ping(host(Family::V4), A_WHILE));
+            let explained = sandbox.netctl(["explain", "web1", "host", "icmp"]).expect_code(0).stdout;
+            let told = explained.contains("but network `lab` has no `host-access`");
+            assert_eq!(told, !kind.network.contains("vepa"), "{explained}");
             assert!(open(&lab, "web1", Family::V4, 80).is_err());
             let on = document(kind, super::ACCESS, &any);
             lab.apply(&on).unwrap();
