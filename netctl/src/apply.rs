@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use netctl_common::abi::{Counter, Root, RuleEntry};
 
 use crate::compile::{self, Budget, CompileError, Compiled, CompiledUplink, PortIds};
-use crate::config::Config;
+use crate::config::{Config, Hairpin, Network, NetworkKind};
 use crate::document::Document;
 use crate::kernel::attach::{AttachPort, AttachUplink, uplink_owner};
 use crate::kernel::detach::{Kept, detach_all};
@@ -80,7 +80,7 @@ pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Resul
     let _lock = Lock::take(bpffs)?;
     let netlink = Netlink::connect()?;
     let observed = network::observe(&netlink).await?;
-    let plan = network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)?;
+    let mut plan = network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)?;
     let first = !pins.exist();
     let Switched { kernel, before, compiled, running } =
         match switch(bpffs, document, (&netlink, &observed, &plan)).await {
@@ -99,7 +99,32 @@ pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Resul
     kernel.free_tables_of_others(&compiled.ports.iter().map(|port| port.id).collect())?;
     // Last: counts are no reason to leave a port down.
     before.carry_counters(&kernel, &compiled)?;
+    plan.warnings.extend(silent_switches(config, &network::observe(&netlink).await?));
     Ok(Applied { generation: running.generation, plan })
+}
+
+/// Vepa networks whose guests cannot reach each other, as far as can be told now.
+fn silent_switches(config: &Config, observed: &Observed) -> Vec<String> {
+    let needs_it = |name: &str, network: &Network| {
+        network.kind == NetworkKind::Vepa(Hairpin::Switch)
+            && config.ports.values().filter(|port| port.network == name).count() > 1
+    };
+    let asked = config.networks.iter().filter(|(name, network)| needs_it(name, network));
+    let warnings = asked.filter_map(|(name, network)| {
+        let uplink = &network.interface;
+        match network::reflects(observed.named(uplink)?) {
+            Ok(true) => None,
+            Ok(false) => Some(format!(
+                "guests of `{name}` cannot reach each other: the switch behind `{uplink}` does not send frames back; \
+                 turn on reflective relay / hairpin there, or set hairpin = \"local\""
+            )),
+            Err(error) => Some(format!(
+                "whether guests of `{name}` reach each other is not known: {error}; \
+                 `netctl network probe {name}` asks again"
+            )),
+        }
+    });
+    warnings.collect()
 }
 
 /// What [`switch`] leaves to the rest of [`apply`].

@@ -162,6 +162,21 @@ pub enum NetworkCommand {
     /// One line per network.
     #[command(after_help = "Example:\n  netctl network list")]
     List(JsonArgs),
+
+    /// Ask the switch behind the uplink of a macvlan or vepa network whether it sends frames back.
+    ///
+    /// Guests of a vepa network reach each other only if it does. Exits with 0 if it does, and with 1 if it does not.
+    #[command(after_help = "Example:\n  netctl network probe inspected")]
+    Probe(ProbeArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    /// Network of the running document.
+    pub name: String,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

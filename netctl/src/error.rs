@@ -19,6 +19,12 @@ pub enum Error {
     TooLarge { path: PathBuf, bytes: u64, limit: u64 },
     #[error("no port `{name}` in the running document{hint}")]
     NoPort { name: String, hint: String },
+    #[error("no network `{name}` in the running document{hint}")]
+    NoNetwork { name: String, hint: String },
+    #[error(
+        "network `{name}` is of kind {kind}; only macvlan and vepa networks share the uplink to a switch"
+    )]
+    NoProbe { name: String, kind: &'static str },
     #[error("the running document does not parse; this netctl is older than the one that applied it")]
     RunningDocument,
     #[error("{0}")]

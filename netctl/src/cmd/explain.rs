@@ -51,6 +51,9 @@ fn write_answer(answer: &Answer, args: &ExplainArgs, out: &mut impl Write) -> io
             writeln!(out, "    {rule}: {}", rule.text)?;
         }
     }
+    if let Some(note) = &answer.note {
+        writeln!(out, "but {note}")?;
+    }
     match answer.generation {
         Some(generation) => {
             writeln!(out, "answered by the running programs (BPF_PROG_TEST_RUN), generation {generation}")

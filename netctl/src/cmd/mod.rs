@@ -31,6 +31,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Show(args) => show::run(bpffs, args, out),
         Command::Down(args) => down::run(bpffs, args, out),
         Command::Network(NetworkCommand::List(args)) => network::list(bpffs, args, out),
+        Command::Network(NetworkCommand::Probe(args)) => network::probe(bpffs, args, out),
         Command::Port(PortCommand::List(args)) => port::list(bpffs, args, out),
         Command::Run(args) => run::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),

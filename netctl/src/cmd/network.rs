@@ -1,13 +1,16 @@
-//! `netctl network list`.
+//! `netctl network list` and `netctl network probe`.
 
 use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::JsonArgs;
-use crate::error::{Error, Outcome};
-use crate::output::{Format, Row, write_rows};
+use super::block_on;
+use crate::cli::{JsonArgs, ProbeArgs};
+use crate::config::{Config, Network, NetworkKind};
+use crate::error::{Error, Outcome, nearest};
+use crate::network::{self, Netlink, NetworkError};
+use crate::output::{Format, Row, write_json, write_rows};
 use crate::state::State;
 
 #[derive(Serialize)]
@@ -54,4 +57,43 @@ pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Resul
         .collect();
     write_rows(out, &rows, Format::json_if(args.json)).map_err(Error::Output)?;
     Ok(Outcome::Yes)
+}
+
+pub(super) fn probe(bpffs: &Path, args: &ProbeArgs, out: &mut impl Write) -> Result<Outcome, Error> {
+    let config = State::read(bpffs)?.config;
+    let network = probed(&config, &args.name)?;
+    let uplink = &network.interface;
+    let reflects = block_on(ask(uplink))??;
+    let written = if args.json {
+        let facts = serde_json::json!({ "network": args.name, "uplink": uplink, "reflects": reflects });
+        write_json(out, &facts)
+    } else {
+        let answer = if reflects { "sends frames back" } else { "does not send frames back" };
+        writeln!(out, "{}: the switch behind {uplink} {answer}", args.name)
+    };
+    written.map_err(Error::Output)?;
+    Ok(Outcome::yes_if(reflects))
+}
+
+fn probed<'a>(config: &'a Config, name: &str) -> Result<&'a Network, Error> {
+    let Some(network) = config.networks.get(name) else {
+        let hint = nearest(name, config.networks.keys().map(String::as_str)).map_or_else(
+            || "; `netctl network list` shows them".to_owned(),
+            |near| format!("; did you mean `{near}`?"),
+        );
+        return Err(Error::NoNetwork { name: name.to_owned(), hint });
+    };
+    match network.kind {
+        NetworkKind::Macvlan(_) | NetworkKind::Vepa(_) => Ok(network),
+        kind => Err(Error::NoProbe { name: name.to_owned(), kind: kind.name() }),
+    }
+}
+
+async fn ask(uplink: &str) -> Result<bool, NetworkError> {
+    let observed = network::observe(&Netlink::connect()?).await?;
+    let found = observed.named(uplink).ok_or_else(|| NetworkError::Gone {
+        what: "ask the switch".to_owned(),
+        interface: uplink.to_owned(),
+    })?;
+    network::reflects(found)
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::question::Question;
 use super::tables::HostTables;
 use crate::compile::{self, Budget, PortIds};
+use crate::config::{Config, Hairpin, NetworkKind};
 use crate::document::Document;
 use crate::error::Error;
 use crate::kernel::publish::Publication;
@@ -28,6 +29,9 @@ pub struct Answer {
     pub destination: String,
     /// In the order in which the frame passes; it ends where it is denied.
     pub steps: Vec<Step>,
+    /// Why no frame would get there, whatever the policy says about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What one port says.
@@ -63,7 +67,10 @@ pub fn by_kernel(state: &State, question: &Question) -> Result<Answer, Error> {
             break;
         }
     }
-    Ok(answer("kernel", Some(state.root.generation), question, steps))
+    Ok(Answer {
+        note: note(&state.config, question),
+        ..answer("kernel", Some(state.root.generation), question, steps)
+    })
 }
 
 /// By the same code in user space, for a document that does not run. Interfaces get made-up indexes.
@@ -91,7 +98,23 @@ pub fn by_document(document: &Document, question: &Question) -> Result<Answer, E
             break;
         }
     }
-    Ok(answer("user space", None, question, steps))
+    Ok(Answer { note: note(config, question), ..answer("user space", None, question, steps) })
+}
+
+/// The macvlan driver keeps an uplink's own host and its guests apart. A switch that reflects does not.
+fn note(config: &Config, question: &Question) -> Option<String> {
+    let (guest, host) = match (&question.from.port, &question.to.port) {
+        (Some(guest), None) => (guest, question.to.address),
+        (None, Some(guest)) => (guest, question.from.address),
+        _ => return None,
+    };
+    let name = &config.ports.get(guest)?.network;
+    let network = config.networks.get(name)?;
+    let apart = matches!(network.kind, NetworkKind::Macvlan(_) | NetworkKind::Vepa(Hairpin::Local));
+    let is_there = network.addresses.iter().any(|net| net.addr() == host);
+    (apart && is_there && !network.host_access).then(|| {
+        format!("network `{name}` has no `host-access`: no frame passes between its guests and the host")
+    })
 }
 
 fn ask(tables: &HostTables<'_>, ifindex: u32, direction: Direction, frame: &[u8]) -> Verdict {
@@ -123,5 +146,6 @@ fn answer(
         source: question.from.address.to_string(),
         destination: question.to.address.to_string(),
         steps,
+        note: None,
     }
 }

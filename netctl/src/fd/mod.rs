@@ -1,12 +1,13 @@
-//! Descriptors: tap and macvtap queues and vhost devices, opened here and handed to a VMM.
+//! Descriptors: tap and macvtap queues and vhost devices, opened here and handed to a VMM; packet sockets.
 //!
-//! The home of `unsafe` for ioctls and detached mounts. Every descriptor is close-on-exec until [`hand_over`]. Which
+//! The home of `unsafe` for ioctls, detached mounts and packet sockets. Every descriptor is close-on-exec until [`hand_over`]. Which
 //! interfaces exist and how they are plugged in is the business of [`crate::network`].
 
 mod detached;
 mod error;
 mod ioctl;
 pub mod macvtap;
+pub mod packet;
 pub mod tap;
 pub mod vhost;
 

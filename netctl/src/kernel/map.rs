@@ -235,7 +235,8 @@ fn port(ifindex: u32, entry: &PortEntry, names: &Names) -> Element {
         return element(format!("ifindex {ifindex}"), value);
     }
     let (name, mac) = (names.port(entry.id), names::mac(entry.mac));
-    let place = format!("network {} zone {}", entry.network, entry.zone);
+    let host = if entry.uplink == 0 { String::new() } else { format!(" host at ifindex {}", entry.uplink) };
+    let place = format!("network {} zone {}{host}", entry.network, entry.zone);
     element(
         format!("ifindex {ifindex}"),
         format!(

@@ -23,6 +23,13 @@ pub enum NetworkError {
     Tap { what: String, source: FdError },
     #[error("cannot turn IPv6 {} on `{interface}` (`{path}`)", if *.on { "on" } else { "off" })]
     Ipv6 { interface: String, path: String, on: bool, source: io::Error },
+    #[error(
+        "the link of `{interface}` is {}, so nobody can be asked whether the switch sends frames back",
+        if *.up { "dead: plug it in" } else { "down: `netctl apply` sets it up" }
+    )]
+    NoLink { interface: String, up: bool },
+    #[error("cannot ask whether the switch sends frames back")]
+    Probe { source: FdError },
     #[error("no interface was made{}", leftovers(.left))]
     HalfMade {
         #[source]
@@ -105,6 +112,11 @@ pub enum Problem {
          remove it (`ip link del {other}`), or take another NIC"
     )]
     LowerInUse { network: String, uplink: String, other: String },
+    #[error(
+        "network `{network}` has IPv6 addresses for its uplink `{uplink}`, which does not speak IPv6; \
+         turn it on with `sysctl net.ipv6.conf.{uplink}.disable_ipv6=0`, or leave them out"
+    )]
+    UplinkWithoutIpv6 { network: String, uplink: String },
     #[error(
         "uplink `{uplink}` of network `{network}` is {what}; macvtaps need a NIC, a VLAN or a bond below"
     )]

@@ -30,7 +30,7 @@ pub(super) fn assign<'a>(draft: &mut Draft<'a>) -> BTreeMap<&'a str, &'a Interfa
         for lower in &usable {
             draft.plan.make.extend(unplug(draft.observed.master_of(lower), lower));
             draft.plan.start.extend(set_up(lower));
-            if network.host_access {
+            if network.kind != NetworkKind::Passthrough {
                 host_addresses(draft, (name, network), lower);
             }
         }
@@ -129,6 +129,10 @@ fn problem(draft: &Draft<'_>, (name, network): (&str, &Network), found: &Interfa
     if matches!(found.kind, Kind::Bridge(_) | Kind::Tap(_) | Kind::Macvtap(_)) {
         return Some(Problem::NoNic { network: network_name, uplink, what: describe(found) });
     }
+    let wants_ipv6 = network.addresses.iter().any(|net| net.addr().is_ipv6());
+    if wants_ipv6 && found.ipv6 == Some(false) {
+        return Some(Problem::UplinkWithoutIpv6 { network: network_name, uplink });
+    }
     let exclusive = matches!(network.kind, NetworkKind::Passthrough);
     let others = draft.observed.interfaces().filter(|upper| upper.lower == Some(found.index));
     let foreign = others.filter(|upper| !is_ours(draft, upper)).find(|upper| {
@@ -151,6 +155,9 @@ fn is_ours(draft: &Draft<'_>, upper: &Interface) -> bool {
 /// The uplink is the host's own interface there. Its other addresses may be meant for other things; they stay.
 fn host_addresses(draft: &mut Draft<'_>, (name, network): (&str, &Network), found: &Interface) {
     draft.plan.start.extend(address::plan(Some(found), &found.name, &network.addresses));
+    if !network.host_access {
+        return;
+    }
     let is_listed = |address: &Address| network.addresses.iter().any(|net| net.addr() == address.net.addr());
     let unlisted = found.addresses.iter().filter(|a| !a.is_ours() && !a.is_link_local() && !is_listed(a));
     draft.plan.warnings.extend(unlisted.map(|address| {

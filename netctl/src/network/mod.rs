@@ -16,6 +16,7 @@ mod macvtap;
 mod netlink;
 mod observe;
 mod plan;
+mod reflect;
 mod request;
 mod room;
 mod routes;
@@ -30,5 +31,6 @@ pub use link::{Address, BridgeFacts, BridgePort, Interface, Kind, MacvtapFacts, 
 pub use netlink::Netlink;
 pub use observe::{observe, queues_in_use};
 pub use plan::{Consent, plan, plan_down};
+pub use reflect::reflects;
 pub use step::{Settings, Step};
 pub use tag::Tag;

@@ -45,7 +45,7 @@ pub(super) struct Wanted<'a> {
     /// Taps and macvtaps.
     pub ports: BTreeSet<&'a str>,
     pub uplinks: BTreeSet<&'a str>,
-    /// Where the host itself is: bridges, and uplinks with `host-access`.
+    /// Where the host itself is: bridges, and the uplinks of macvlan and vepa.
     pub hosts: BTreeSet<&'a str>,
 }
 
@@ -84,9 +84,9 @@ fn wanted(config: &Config) -> Wanted<'_> {
     }
 }
 
-/// The interface that has the network's `addresses`.
+/// The interface that has the network's `addresses`; none of a passthrough network.
 fn host_interface(network: &Network) -> Option<&str> {
-    (network.bridge().is_some() || network.host_access).then_some(network.interface.as_str())
+    Some(network.interface.as_str()).filter(|interface| !interface.is_empty())
 }
 
 /// No interface can be two things.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use netctl_tests::cli;
 use netctl_tests::process::{Finished, Running};
 use netctl_tests::sandbox::Sandbox;
+use netctl_tests::switch::Switch;
 use nix::sys::signal::Signal;
 
 /// Two ports and a policy that the examples of the help texts speak of.
@@ -93,6 +94,8 @@ impl<'a> Lab<'a> {
             following.signal(Signal::SIGINT);
             let status = following.wait(BEGUN).unwrap_or_else(|| panic!("`{line}` goes on after ^C"));
             assert_eq!(status.code(), Some(code), "`{line}`: {:?}", following.said());
+        } else if line.starts_with("netctl network probe ") {
+            on_a_switch(line, code);
         } else {
             self.sh(line).expect_code(code);
         }
@@ -108,6 +111,21 @@ impl<'a> Lab<'a> {
     pub(crate) fn state(&self) -> [String; 3] {
         ["netctl show --json", "ip -json link", "ip -json address"].map(|line| self.sh(line).stdout)
     }
+}
+
+/// Runs a line where the network `inspected` hangs on a switch that sends frames back.
+#[track_caller]
+fn on_a_switch(line: &str, code: i32) {
+    Sandbox::run(|sandbox| {
+        let switch = Switch::new(sandbox, "switch").unwrap();
+        switch.nic("eth3").unwrap();
+        switch.reflect("eth3", true).unwrap();
+        let lab = Lab::new(sandbox);
+        let network = "[networks.inspected]\nkind = \"vepa\"\nuplinks = [\"eth3\"]\n";
+        lab.write("host.toml", format!("{network}{DOCUMENT}"));
+        lab.apply();
+        lab.sh(line).expect_code(code);
+    });
 }
 
 fn shell(line: &str) -> Command {
