@@ -25,6 +25,11 @@ pub fn parse(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
     Ok(parsed.map(|parsed| document(bytes, parsed)))
 }
 
+/// Parses a text that is no file.
+pub fn parse_text(name: &str, text: String) -> Result<Document, Diagnostics> {
+    config::parse(name, &text).map(|Parsed { config, warnings }| Document { text, config, findings: warnings })
+}
+
 fn document(bytes: Vec<u8>, Parsed { config, warnings }: Parsed) -> Document {
     // The parser has just taken them as text.
     let text =

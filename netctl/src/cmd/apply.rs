@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::block_on;
 use super::check::{parsed_document, sound_document};
-use crate::apply;
+use crate::apply::{self, Applied};
 use crate::cli::{ApplyArgs, FileArgs};
 use crate::diff::{self, RuleChange};
 use crate::document::Document;
@@ -18,7 +18,7 @@ use crate::state::State;
 
 /// What applying a document changes.
 #[derive(Serialize)]
-struct Difference {
+pub(super) struct Difference {
     interfaces: Plan,
     policy: Vec<RuleChange>,
 }
@@ -36,7 +36,17 @@ pub(super) fn run(
     }
     let Some(document) = parsed_document(&args.file, color)? else { return Ok(Outcome::No) };
     let applied = block_on(apply::apply(bpffs, &document, consent(args.yes)))??;
-    let written = if args.json {
+    write_applied(&applied, &document, args.json, out)?;
+    Ok(Outcome::Yes)
+}
+
+pub(super) fn write_applied(
+    applied: &Applied,
+    document: &Document,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let written = if json {
         write_json(out, &serde_json::json!({ "generation": applied.generation, "interfaces": applied.plan }))
     } else {
         let config = &document.config;
@@ -45,8 +55,7 @@ pub(super) fn run(
             writeln!(out, "generation {}: {rules} rules for {ports} ports", applied.generation)
         })
     };
-    written.map_err(Error::Output)?;
-    Ok(Outcome::Yes)
+    written.map_err(Error::Output)
 }
 
 pub(super) fn diff(
@@ -61,12 +70,12 @@ pub(super) fn diff(
     Ok(Outcome::yes_if(difference.interfaces.is_empty() && difference.policy.is_empty()))
 }
 
-const fn consent(yes: bool) -> Consent {
+pub(super) const fn consent(yes: bool) -> Consent {
     if yes { Consent::Given } else { Consent::NotGiven }
 }
 
-fn difference(bpffs: &Path, document: &Document, consent: Consent) -> Result<Difference, Error> {
-    let interfaces = block_on(apply::plan(&document.config, consent))??;
+pub(super) fn difference(bpffs: &Path, document: &Document, consent: Consent) -> Result<Difference, Error> {
+    let interfaces = block_on(apply::plan(bpffs, &document.config, consent))??;
     let running = match State::read(bpffs) {
         Ok(state) => Some(state.config),
         Err(Error::Kernel(crate::kernel::KernelError::NotRunning(_))) => None,
@@ -76,7 +85,7 @@ fn difference(bpffs: &Path, document: &Document, consent: Consent) -> Result<Dif
 }
 
 impl Difference {
-    fn write(&self, json: bool, out: &mut impl Write) -> Result<(), Error> {
+    pub(super) fn write(&self, json: bool, out: &mut impl Write) -> Result<(), Error> {
         let written = if json {
             write_json(out, self)
         } else {

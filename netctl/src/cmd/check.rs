@@ -38,7 +38,7 @@ pub(super) fn parsed_document(file: &std::path::Path, color: bool) -> Result<Opt
     sound(document::parse(file)?, color)
 }
 
-fn sound(checked: Result<Document, Diagnostics>, color: bool) -> Result<Option<Document>, Error> {
+pub(super) fn sound(checked: Result<Document, Diagnostics>, color: bool) -> Result<Option<Document>, Error> {
     match checked {
         Ok(document) => {
             report(&document.findings, color)?;

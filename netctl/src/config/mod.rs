@@ -6,6 +6,7 @@
 mod compare;
 mod derive;
 mod diagnostic;
+pub mod edit;
 mod escape;
 mod limits;
 mod model;

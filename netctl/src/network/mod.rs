@@ -5,6 +5,7 @@
 //! die at any point and the next plan heals what it left. Descriptors are the business of [`crate::fd`].
 
 mod address;
+mod adopt;
 pub mod apply;
 mod bridge;
 mod change;
@@ -23,6 +24,7 @@ mod tag;
 mod tap;
 mod uplink;
 
+pub use adopt::{Adoptable, Misfit, Place, adoptable, released};
 pub use change::{Action, Change, Object, Plan};
 pub use error::{Conflict, NetworkError, Problem};
 pub use link::{Address, BridgeFacts, BridgePort, Interface, Kind, MacvtapFacts, Mode, Observed, TapFacts};
