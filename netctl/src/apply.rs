@@ -16,6 +16,7 @@ use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
 use crate::config::Config;
 use crate::document::Document;
 use crate::kernel::attach::AttachPort;
+use crate::kernel::detach::{Kept, detach_all};
 use crate::kernel::pins::Pins;
 use crate::kernel::publish::Publication;
 use crate::kernel::{Kernel, KernelError};
@@ -79,23 +80,24 @@ pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Resul
     let observed = network::observe(&netlink).await?;
     let plan = network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)?;
     let first = !pins.exist();
-    let Switched { kernel, before, compiled, generation } =
+    let Switched { kernel, before, compiled, running } =
         match switch(bpffs, document, (&netlink, &plan)).await {
             Ok(switched) => switched,
             Err(cause) => {
                 if first {
                     // The cause is what has to be told; `netctl down` finds what this leaves.
-                    let _ = pins.remove();
+                    let _ = detach_all(&pins).and_then(|()| pins.remove());
                 }
                 return Err(cause);
             }
         };
     network::apply::start(&netlink, &plan).await?;
     network::apply::remove(&netlink, &plan).await?;
-    kernel.forget_ports(&compiled.ports.iter().map(|port| (port.name.as_str(), port.id)).collect())?;
+    kernel.detach_others(&running.attached)?;
+    kernel.free_tables_of_others(&compiled.ports.iter().map(|port| port.id).collect())?;
     // Last: counts are no reason to leave a port down.
     before.carry_counters(&kernel, &compiled)?;
-    Ok(Applied { generation, plan })
+    Ok(Applied { generation: running.generation, plan })
 }
 
 /// What [`switch`] leaves to the rest of [`apply`].
@@ -103,7 +105,13 @@ struct Switched {
     kernel: Kernel,
     before: Before,
     compiled: Compiled,
+    running: Running,
+}
+
+/// What [`enforce`] did.
+struct Running {
     generation: u32,
+    attached: Kept,
 }
 
 /// Up to the switch of the generation. On an error the interfaces are as they were.
@@ -119,7 +127,7 @@ async fn switch(
 
     let made = network::apply::make(netlink, plan).await?;
     match enforce(&kernel, netlink, document, &compiled).await {
-        Ok(generation) => Ok(Switched { kernel, before, compiled, generation }),
+        Ok(running) => Ok(Switched { kernel, before, compiled, running }),
         Err(cause) => Err(take_back(netlink, made, cause).await),
     }
 }
@@ -130,7 +138,7 @@ async fn enforce(
     netlink: &Netlink,
     document: &Document,
     compiled: &Compiled,
-) -> Result<u32, ApplyError> {
+) -> Result<Running, ApplyError> {
     let observed = network::observe(netlink).await?;
     let index = |interface: &str| observed.named(interface).map(|found| found.index);
     let interfaces: BTreeMap<String, u32> =
@@ -157,7 +165,11 @@ async fn enforce(
         kernel.attach(&ports)?;
         filled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    Ok(kernel.switch(filled)?)
+    let attached = Kept {
+        owners: ports.iter().map(|port| port.name.to_owned()).collect(),
+        interfaces: ports.iter().map(|port| port.ifindex).collect(),
+    };
+    Ok(Running { generation: kernel.switch(filled)?, attached })
 }
 
 async fn take_back(netlink: &Netlink, made: network::apply::Made, cause: ApplyError) -> ApplyError {
@@ -216,6 +228,7 @@ pub async fn down(bpffs: &Path) -> Result<Plan, ApplyError> {
     let plan = network::plan_down(&network::observe(&netlink).await?);
     network::apply::remove(&netlink, &plan).await?;
     if let Ok(pins) = pins {
+        detach_all(&pins)?;
         pins.remove()?;
     }
     Ok(plan)

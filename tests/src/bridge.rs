@@ -1,6 +1,7 @@
 //! Plain Linux bridges and taps, made with `ip`: what netctl is compared with, and what the harness is tested on.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,15 @@ impl<'a> Bridge<'a> {
     /// # Panics
     /// If `ip` fails: the name is taken, the kernel has no bridge.
     pub fn new(sandbox: &'a Sandbox, name: &str) -> Self {
-        sandbox.ip(&format!("link add {name} type bridge stp_state 0"));
+        Self::with_options(sandbox, name, "")
+    }
+
+    /// With more words of `ip link add type bridge`.
+    ///
+    /// # Panics
+    /// Like [`Self::new`].
+    pub fn with_options(sandbox: &'a Sandbox, name: &str, options: &str) -> Self {
+        sandbox.ip(&format!("link add {name} type bridge stp_state 0 {options}"));
         sandbox.ip(&format!("link set {name} up"));
         Self { sandbox, name: name.to_owned() }
     }
@@ -48,6 +57,11 @@ impl<'a> Bridge<'a> {
     pub fn name(&self) -> &str {
         &self.name
     }
+}
+
+/// Whether the interface `name` is a port of a bridge.
+pub fn is_bridge_port(name: &str) -> bool {
+    Path::new("/sys/class/net").join(name).join("brport").exists()
 }
 
 /// Waits until the bridge port `name` forwards: a tap has a carrier only while a queue is open, and the

@@ -1,5 +1,5 @@
 //! A host as netctl makes it: a document applied by the `netctl` binary inside a [`Sandbox`], guests on the real
-//! taps of its ports, and what `netctl stats`, `events` and `flows` say. What a document means is not known here.
+//! taps and macvtaps of its ports, and what `netctl stats`, `events` and `flows` say. What a document means is not known here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,9 +14,10 @@ use netctl_common::verdict::{Direction, Reason};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::bridge::wait_forwarding;
+use crate::bridge::{is_bridge_port, wait_forwarding};
 use crate::frame::Mac;
 use crate::guest::Guest;
+use crate::macvtap::wait_carrier;
 use crate::process::Finished;
 use crate::sandbox::Sandbox;
 use crate::tap::{Options, Tap};
@@ -62,7 +63,7 @@ impl<'s> Lab<'s> {
         Ok(lab)
     }
 
-    /// Applies a document, and leaves its taps for [`Self::tap`] and [`Self::start_guest`].
+    /// Applies a document, and leaves its taps and macvtaps for [`Self::tap`] and [`Self::start_guest`].
     ///
     /// # Errors
     /// Like [`Self::up`].
@@ -90,10 +91,10 @@ impl<'s> Lab<'s> {
         Ok(())
     }
 
-    /// Opens a queue of a port's tap, without offloads; frames pass when this returns.
+    /// Opens a queue of a port's tap or macvtap, without offloads; frames pass when this returns.
     ///
     /// # Errors
-    /// If it cannot be opened, or the bridge does not forward.
+    /// If it cannot be opened, or the bridge does not forward, or the uplink has no carrier.
     pub fn tap(&self, name: &str) -> Result<Tap> {
         self.tap_with(name, Options::default())
     }
@@ -103,7 +104,7 @@ impl<'s> Lab<'s> {
     pub fn tap_with(&self, name: &str, options: Options) -> Result<Tap> {
         let interface = &self.port(name).interface;
         let tap = Tap::open_with(interface, options)?;
-        wait_forwarding(interface)?;
+        if is_bridge_port(interface) { wait_forwarding(interface)? } else { wait_carrier(interface)? }
         Ok(tap)
     }
 

@@ -1,5 +1,5 @@
-//! A queue of an existing tap, as a VMM opens it: non-blocking, with a virtio-net header in front of each
-//! frame. Taps are made elsewhere ([`crate::bridge`], netctl); this file has the only `ioctl`s of the tests.
+//! A queue of an existing tap or macvtap, as a VMM opens it: non-blocking, with a virtio-net header in front of each
+//! frame. They are made elsewhere ([`crate::bridge`], netctl); this file has the only `ioctl`s of the tests.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::macvtap;
 
 /// Longest frame, with its header: 64 KiB of payload and room for headers.
 pub const MAX_FRAME: usize = 65536 + 64;
@@ -82,6 +84,9 @@ impl VnetHeader {
     }
 }
 
+/// No packet information, a virtio-net header.
+const HEADER_AND_FRAME: i32 = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
+
 /// One open queue. Any thread may use it; only opening must happen in the tap's network namespace.
 #[derive(Debug)]
 pub struct Tap {
@@ -93,7 +98,7 @@ impl Tap {
     /// Opens a queue with a 12-byte header and no offloads.
     ///
     /// # Errors
-    /// If there is no such tap in this network namespace, or it cannot be opened.
+    /// If there is no such tap or macvtap in this network namespace, or it cannot be opened.
     pub fn open(name: &str) -> Result<Self> {
         Self::open_with(name, Options::default())
     }
@@ -101,23 +106,7 @@ impl Tap {
     /// # Errors
     /// Like [`Self::open`].
     pub fn open_with(name: &str, options: Options) -> Result<Self> {
-        // TUNSETIFF makes a tap that does not exist; and it wants the queue kind that the tap was made with.
-        let path = format!("/sys/class/net/{name}/tun_flags");
-        let flags = fs::read_to_string(&path).with_context(|| format!("there is no tap {name} here"))?;
-        let made_with = i32::from_str_radix(flags.trim().trim_start_matches("0x"), 16)
-            .with_context(|| format!("{path} holds {flags:?}"))?;
-        let kind = libc::IFF_TAP
-            | libc::IFF_NO_PI
-            | libc::IFF_VNET_HDR
-            | (made_with & libc::IFF_MULTI_QUEUE)
-            | (made_with & libc::IFF_NAPI);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open("/dev/net/tun")
-            .context("cannot open /dev/net/tun")?;
-        attach(&file, name, kind).with_context(|| format!("cannot open a queue of {name}"))?;
+        let file = if macvtap::is_macvtap(name) { open_macvtap(name)? } else { open_tap(name)? };
         set_header_len(&file, options.header_len)?;
         set_offloads(&file, options.offloads)?;
         Ok(Self { file, header_len: options.header_len })
@@ -258,6 +247,32 @@ pub fn wait_readable(descriptors: &[BorrowedFd<'_>], limit: Duration) -> io::Res
     }
 }
 
+/// The queue of a tap belongs to it by TUNSETIFF.
+fn open_tap(name: &str) -> Result<File> {
+    // TUNSETIFF makes a tap that does not exist; and it wants the queue kind that the tap was made with.
+    let path = format!("/sys/class/net/{name}/tun_flags");
+    let flags = fs::read_to_string(&path).with_context(|| format!("there is no tap {name} here"))?;
+    let made_with = i32::from_str_radix(flags.trim().trim_start_matches("0x"), 16)
+        .with_context(|| format!("{path} holds {flags:?}"))?;
+    let kind = HEADER_AND_FRAME | (made_with & libc::IFF_MULTI_QUEUE) | (made_with & libc::IFF_NAPI);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open("/dev/net/tun")
+        .context("cannot open /dev/net/tun")?;
+    attach(&file, name, kind).with_context(|| format!("cannot open a queue of {name}"))?;
+    Ok(file)
+}
+
+/// The queue of a macvtap belongs to it from the start, and any number can be open; TUNSETIFF sets its header.
+fn open_macvtap(name: &str) -> Result<File> {
+    let file = macvtap::open(name)?;
+    attach(&file, name, HEADER_AND_FRAME).with_context(|| format!("cannot set up a queue of {name}"))?;
+    set_send_buffer(&file)?;
+    Ok(file)
+}
+
 fn attach(file: &File, name: &str, flags: i32) -> Result<()> {
     ensure!(name.len() < libc::IFNAMSIZ, "the name {name} is longer than 15 bytes");
     // SAFETY: all zeros is a valid ifreq.
@@ -269,6 +284,15 @@ fn attach(file: &File, name: &str, flags: i32) -> Result<()> {
     // SAFETY: TUNSETIFF reads and writes one ifreq, which lives until the call returns.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
     ensure!(result == 0, io::Error::last_os_error());
+    Ok(())
+}
+
+/// Without a limit, as VMMs set it and taps have it: a macvtap starts with the limit of sockets, three big frames.
+fn set_send_buffer(file: &File) -> Result<()> {
+    let bytes = libc::c_int::MAX;
+    // SAFETY: TUNSETSNDBUF reads one int, which lives until the call returns.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETSNDBUF, &raw const bytes) };
+    ensure!(result == 0, "TUNSETSNDBUF: {}", io::Error::last_os_error());
     Ok(())
 }
 

@@ -28,7 +28,7 @@ fn a_quick_run_delivers_in_every_row_and_writes_three_files() {
             row["frames_delivered"].as_u64() > Some(0) && row["nanos"]["median"].as_f64() > Some(0.0),
             "{row}"
         );
-        assert!(row["to_bridge"]["median"].as_f64() > Some(0.0), "{row}");
+        assert!(row["to_bare"]["median"].as_f64() > Some(0.0), "{row}");
     }
     assert_eq!(report["changes"].as_array().unwrap().len(), 4);
 

@@ -3,7 +3,13 @@
 //! Whatever is not understood has a [`Reason`]: nothing is skipped. Offsets are computed from the headers
 //! (IPv4 options and IPv6 extension headers move the transport header), never assumed.
 
+mod arp;
 pub mod header;
+mod inner;
+pub mod number;
+pub mod tcp;
+
+pub use arp::Arp;
 
 use bytemuck::Pod;
 
@@ -48,42 +54,6 @@ impl Frame for [u8] {
     fn has_vlan_metadata(&self) -> bool {
         false
     }
-}
-
-/// Numbers assigned by IANA and IEEE.
-pub mod number {
-    pub const ETHERTYPE_IPV4: u16 = 0x0800;
-    pub const ETHERTYPE_ARP: u16 = 0x0806;
-    pub const ETHERTYPE_VLAN: u16 = 0x8100;
-    pub const ETHERTYPE_IPV6: u16 = 0x86dd;
-    pub const ETHERTYPE_QINQ: u16 = 0x88a8;
-    pub const ETHERTYPE_QINQ_OLD: u16 = 0x9100;
-    /// Below this, the field is a length (IEEE 802.3, 3.2.6).
-    pub const ETHERTYPE_MIN: u16 = 0x0600;
-
-    pub const ICMP: u8 = 1;
-    pub const TCP: u8 = 6;
-    pub const UDP: u8 = 17;
-    pub const ICMP6: u8 = 58;
-    pub const SCTP: u8 = 132;
-
-    pub const HOP_BY_HOP: u8 = 0;
-    pub const ROUTING: u8 = 43;
-    pub const FRAGMENT: u8 = 44;
-    pub const DESTINATION_OPTIONS: u8 = 60;
-
-    pub const ICMP_ECHO_REPLY: u8 = 0;
-    pub const ICMP_ECHO_REQUEST: u8 = 8;
-    pub const ICMP6_ECHO_REQUEST: u8 = 128;
-    pub const ICMP6_ECHO_REPLY: u8 = 129;
-}
-
-/// TCP flags (RFC 9293, 3.1).
-pub mod tcp {
-    pub const FIN: u8 = 0x01;
-    pub const SYN: u8 = 0x02;
-    pub const RST: u8 = 0x04;
-    pub const ACK: u8 = 0x10;
 }
 
 /// IPv6 extension headers that are walked; a chain that is longer is denied.
@@ -142,14 +112,6 @@ pub struct Packet {
     /// Offset of the transport header, and of the end of the IP packet.
     pub transport: u32,
     pub end: u32,
-}
-
-/// ARP for IPv4 over Ethernet (RFC 826).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arp {
-    pub sender_mac: LinkAddress,
-    pub sender: Address,
-    pub target: Address,
 }
 
 impl Packet {
@@ -363,81 +325,6 @@ impl Packet {
     pub fn is_broadcast_frame(&self) -> bool {
         self.link.destination == LinkAddress::BROADCAST
     }
-
-    /// A frame that is ARP, in its one form on Ethernet.
-    #[inline(always)]
-    pub fn arp<F: Frame + ?Sized>(&mut self, frame: &F) -> Result<Arp, Reason> {
-        let body: header::Arp = frame.read(ETHERNET_LEN).ok_or(Reason::Truncated)?;
-        let ethernet_ipv4 =
-            (u16::from_be(body.hardware), u16::from_be(body.protocol), u16::from_be(body.lengths))
-                == (1, number::ETHERTYPE_IPV4, 0x0604);
-        let request_or_reply = matches!(u16::from_be(body.operation), 1 | 2);
-        if !ethernet_ipv4 || !request_or_reply {
-            return Err(Reason::BadHeader);
-        }
-        let (sender, target) = (Address::v4(body.sender), Address::v4(body.target));
-        let arp = Arp { sender_mac: body.sender_mac, sender, target };
-        self.tuple.source = arp.sender;
-        self.tuple.destination = arp.target;
-        Ok(arp)
-    }
-
-    /// The packet inside an ICMP error, as far as errors show it: the IP header and 8 bytes behind it
-    /// (RFC 792; RFC 4443, 2.4). Its own checks are looser: routers cut it where they like.
-    #[inline(always)]
-    pub fn inner<F: Frame + ?Sized>(&self, frame: &F, tuple: &mut Tuple) -> Result<(), Reason> {
-        let at = self.transport + ICMP_LEN;
-        let transport = match self.layer {
-            Layer::Ipv4 => inner_ipv4(frame, at, tuple)?,
-            _ => inner_ipv6(frame, at, tuple)?,
-        };
-        // What lies behind the end of the packet is padding, which its receiver does not see.
-        if transport + 8 > self.end {
-            return Err(Reason::Truncated);
-        }
-        let head: Udp = frame.read(transport).ok_or(Reason::Truncated)?;
-        let [first, second, third] = [head.source_port, head.destination_port, head.length].map(u16::from_be);
-        (tuple.source_port, tuple.destination_port) = match tuple.protocol {
-            number::TCP | number::UDP | number::SCTP => (first, second),
-            // Type and code first, an echo's identifier third.
-            number::ICMP | number::ICMP6 if is_echo(tuple.protocol, (first >> 8) as u8) => (third, first),
-            number::ICMP | number::ICMP6 => (0, first),
-            _ => (0, 0),
-        };
-        Ok(())
-    }
-}
-
-/// Fills in addresses and protocol; gives the offset of the transport header.
-#[inline(always)]
-fn inner_ipv4<F: Frame + ?Sized>(frame: &F, at: u32, tuple: &mut Tuple) -> Result<u32, Reason> {
-    let header: Ipv4 = frame.read(at).ok_or(Reason::Truncated)?;
-    let header_len = u32::from(header.version_ihl & 0x0f) * 4;
-    if header.version_ihl >> 4 != 4 || header_len < IPV4_MIN_LEN {
-        return Err(Reason::BadHeader);
-    }
-    if u16::from_be(header.fragment) & 0x1fff != 0 {
-        return Err(Reason::Fragment);
-    }
-    tuple.protocol = header.protocol;
-    tuple.source = Address::v4(header.source);
-    tuple.destination = Address::v4(header.destination);
-    Ok(at + header_len)
-}
-
-#[inline(always)]
-fn inner_ipv6<F: Frame + ?Sized>(frame: &F, at: u32, tuple: &mut Tuple) -> Result<u32, Reason> {
-    let header: Ipv6 = frame.read(at).ok_or(Reason::Truncated)?;
-    if header.version >> 4 != 6 {
-        return Err(Reason::BadHeader);
-    }
-    if is_extension(header.next) {
-        return Err(Reason::ExtensionChain);
-    }
-    tuple.protocol = header.next;
-    tuple.source = Address(bytemuck::cast(header.source));
-    tuple.destination = Address(bytemuck::cast(header.destination));
-    Ok(at + IPV6_LEN)
 }
 
 #[inline(always)]

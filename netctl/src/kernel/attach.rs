@@ -1,21 +1,23 @@
-//! Puts the programs on an interface and takes them off: tcx links where the kernel has them (6.6), clsact before.
+//! Puts the programs on an interface: tcx links where the kernel has them (6.6), clsact before.
 //!
 //! Links are pinned, so that they outlive the process. A clsact filter belongs to the interface and stays by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact};
+use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use netctl_common::abi::maps;
 use netctl_common::verdict::Direction;
 
-use super::load::{FLOW_TABLE, Kernel, PORT_COUNTER_TABLE, is_permission, program_name};
-use super::{KernelError, sys};
+use super::load::{Kernel, is_permission, program_name};
+use super::pins::Mark;
+use super::shapes::{self, Outer};
+use super::{KernelError, clsact, sys};
 use crate::config::PortKind;
 
 /// Connections that one port can have at once; the least recently used makes room.
@@ -34,11 +36,23 @@ pub struct AttachPort<'a> {
     pub kind: PortKind,
 }
 
-/// Priority of the clsact filter: before what others may have put there.
-const PRIORITY: u16 = 1;
+/// An interface, and whose programs are on it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// The name that the links are pinned by.
+    pub owner: &'a str,
+    pub interface: &'a str,
+    pub ifindex: u32,
+}
 
-/// Handle of the clsact filter: a second one is refused, so that attaching again changes nothing.
-const HANDLE: TcHandle = TcHandle::new(0, 0x6e63);
+impl Place<'_> {
+    pub(super) fn refused(&self, source: ProgramError) -> KernelError {
+        if is_permission(&source) {
+            return KernelError::Permission;
+        }
+        KernelError::Attach { interface: self.interface.to_owned(), source: Box::new(source) }
+    }
+}
 
 /// Set to any value, makes netctl use clsact where the kernel has tcx too.
 pub const NO_TCX: &str = "NETCTL_NO_TCX";
@@ -75,46 +89,41 @@ impl Kernel {
     }
 
     fn attach_programs(&self, port: &AttachPort<'_>) -> Result<(), KernelError> {
-        for direction in Direction::ALL {
-            if !self.is_attached(port.name, port.ifindex, direction)? {
-                self.attach_program(port, direction)?;
-            }
-        }
-        Ok(())
+        let place = Place { owner: port.name, interface: port.interface, ifindex: port.ifindex };
+        Direction::ALL.into_iter().try_for_each(|direction| {
+            self.attach_once(&place, program_name(direction), hook(port.kind, direction))
+        })
     }
 
-    /// Whether the port's link is there and on this interface; a link of an interface that is gone is removed.
-    fn is_attached(&self, port: &str, ifindex: u32, direction: Direction) -> Result<bool, KernelError> {
-        let path = self.pins.link(port, program_name(direction));
+    fn attach_once(
+        &self,
+        place: &Place<'_>,
+        program: &'static str,
+        hook: TcAttachType,
+    ) -> Result<(), KernelError> {
+        if self.is_attached(place, program)? { Ok(()) } else { self.attach_program(place, program, hook) }
+    }
+
+    /// Whether the owner's link is there and on this interface; a link of an interface that is gone is removed.
+    fn is_attached(&self, place: &Place<'_>, program: &str) -> Result<bool, KernelError> {
+        let path = self.pins.link(place.owner, program);
         let fail = |source| KernelError::map("links", "asking about a link", source);
         let link = match sys::open_pin(&path) {
             Ok(link) => link,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(fail(error)),
         };
-        if sys::link_ifindex(link.as_fd()).map_err(fail)? == ifindex {
+        if sys::link_ifindex(link.as_fd()).map_err(fail)? == place.ifindex {
             return Ok(true);
         }
         fs::remove_file(&path).map_err(|source| KernelError::Remove { path, source })?;
         Ok(false)
     }
 
-    /// Frees tables and links of ports that are not among `wanted` (name and id), whatever left them behind.
-    pub fn forget_ports(&self, wanted: &BTreeMap<&str, u32>) -> Result<(), KernelError> {
-        let names =
-            wanted.keys().flat_map(|port| Direction::ALL.map(|d| self.pins.link(port, program_name(d))));
-        let names: BTreeSet<PathBuf> = names.collect();
-        let links = self.pins.links();
-        let fail = |source| KernelError::Remove { path: links.clone(), source };
-        for entry in fs::read_dir(&links).map_err(fail)? {
-            let path = entry.map_err(fail)?.path();
-            if !names.contains(&path) {
-                fs::remove_file(&path).map_err(|source| KernelError::Remove { path, source })?;
-            }
-        }
-        let ids: BTreeSet<u32> = wanted.values().copied().collect();
+    /// Frees the tables of all ports but those with the ids `wanted`, whatever left them behind.
+    pub fn free_tables_of_others(&self, wanted: &BTreeSet<u32>) -> Result<(), KernelError> {
         let tables = self.port_tables()?;
-        tables.into_iter().filter(|id| !ids.contains(id)).try_for_each(|id| self.free_tables(id))
+        tables.into_iter().filter(|id| !wanted.contains(id)).try_for_each(|id| self.free_tables(id))
     }
 
     fn free_tables(&self, id: u32) -> Result<(), KernelError> {
@@ -133,14 +142,14 @@ impl Kernel {
 
     fn make_port_tables(&self, id: u32) -> Result<(), KernelError> {
         std::thread::scope(|scope| {
-            let make = |name, shape| move || self.make_port_table(name, &shape, id);
-            let flows = scope.spawn(make(maps::FLOWS, FLOW_TABLE));
-            make(maps::PORT_COUNTERS, PORT_COUNTER_TABLE)()?;
+            let flows = scope.spawn(|| self.make_port_table(shapes::FLOWS, id));
+            self.make_port_table(shapes::PORT_COUNTER_TABLES, id)?;
             joined(flows)
         })
     }
 
-    fn make_port_table(&self, name: &'static str, shape: &sys::MapShape, id: u32) -> Result<(), KernelError> {
+    fn make_port_table(&self, of: Outer, id: u32) -> Result<(), KernelError> {
+        let name = of.name;
         let outer = self.map(name)?;
         let fail = |operation| move |e| KernelError::map(name, operation, e);
         let mut inner = [0; 4];
@@ -149,35 +158,32 @@ impl Kernel {
         {
             return Ok(());
         }
-        let table = sys::create(name, shape).map_err(fail("making a port's table"))?;
+        let table = sys::create(name, &of.inner).map_err(fail("making a port's table"))?;
         super::publish::set_inner(&outer, name, id, &table)
     }
 
-    fn attach_program(&self, port: &AttachPort<'_>, direction: Direction) -> Result<(), KernelError> {
-        let name = program_name(direction);
-        let (interface, hook) = (port.interface, hook(port.kind, direction));
-        let path = self.pins.link(port.name, name);
-        let fail = |source: ProgramError| {
-            if is_permission(&source) {
-                return KernelError::Permission;
-            }
-            KernelError::Attach { program: name, interface: interface.to_owned(), source: Box::new(source) }
-        };
+    fn attach_program(
+        &self,
+        place: &Place<'_>,
+        name: &'static str,
+        hook: TcAttachType,
+    ) -> Result<(), KernelError> {
+        let fail = |source| place.refused(source);
         let mut program = SchedClassifier::from_pin(self.pins.program(name)).map_err(fail)?;
-        if std::env::var_os(NO_TCX).is_some() {
-            return attach_clsact(program, interface, hook).map_err(fail);
+        // Where a filter is already, a link beside it would judge each frame twice.
+        let is_filter = self.pins.mark(Mark::Filter, place.ifindex).exists();
+        if is_filter || std::env::var_os(NO_TCX).is_some() {
+            return clsact::attach(&self.pins, program, place, hook);
         }
         let tcx = TcAttachOptions::TcxOrder(LinkOrder::first());
-        let id = match program.attach_with_options(interface, hook, tcx) {
+        let id = match program.attach_with_options(place.interface, hook, tcx) {
             Ok(id) => id,
             // Before 6.6, and where CONFIG_NET_XGRESS is off.
-            Err(error) if is_unsupported(&error) => {
-                return attach_clsact(program, interface, hook).map_err(fail);
-            }
+            Err(error) if is_unsupported(&error) => return clsact::attach(&self.pins, program, place, hook),
             Err(error) => return Err(fail(error)),
         };
         let link = program.take_link(id).map_err(fail)?;
-        pin(link, interface, path)
+        pin(link, place.interface, self.pins.link(place.owner, name))
     }
 }
 
@@ -192,34 +198,11 @@ fn pin(link: SchedClassifierLink, interface: &str, path: PathBuf) -> Result<(), 
     Ok(())
 }
 
-fn attach_clsact(
-    mut program: SchedClassifier,
-    interface: &str,
-    hook: TcAttachType,
-) -> Result<(), ProgramError> {
-    match qdisc_add_clsact(interface) {
-        Ok(()) => {}
-        Err(error) if has_errno(&error, libc::EEXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let options =
-        TcAttachOptions::Netlink(NlOptions { priority: PRIORITY, handle: HANDLE, ..NlOptions::default() });
-    match program.attach_with_options(interface, hook, options) {
-        Ok(id) => {
-            // The filter stays with the interface; only aya's wish to detach it on drop has to go.
-            std::mem::forget(program.take_link(id)?);
-            Ok(())
-        }
-        Err(error) if has_errno(&error, libc::EEXIST) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 fn is_unsupported(error: &ProgramError) -> bool {
     has_errno(error, libc::EINVAL)
 }
 
-fn has_errno(error: &(dyn std::error::Error + 'static), errno: i32) -> bool {
+pub(super) fn has_errno(error: &(dyn std::error::Error + 'static), errno: i32) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(io) = error.downcast_ref::<io::Error>() {

@@ -27,10 +27,18 @@ pub enum KernelError {
     Load(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the kernel's verifier refused the program `{program}`; please report it with the text below")]
     Verifier { program: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("cannot attach `{program}` to interface {interface}")]
-    Attach { program: &'static str, interface: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot attach netctl's programs to interface {interface}")]
+    Attach { interface: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("cannot pin the link of interface {interface} at {path}", path = path.display())]
     PinLink { interface: String, path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(
+        "cannot take netctl's programs off the interface with index {ifindex}; `tc filter show` lists them"
+    )]
+    Detach { ifindex: u32, source: io::Error },
+    #[error("cannot read {path}", path = path.display())]
+    Links { path: PathBuf, source: io::Error },
+    #[error("cannot write down at {path} what is on the interface", path = path.display())]
+    Mark { path: PathBuf, source: io::Error },
     #[error("map `{map}`: {operation} failed")]
     Map { map: String, operation: &'static str, source: io::Error },
     #[error("map `{map}` on the BPF file system has another layout; remove {path} with `netctl down`", path = path.display())]

@@ -6,17 +6,15 @@ use std::path::Path;
 
 use aya::EbpfLoader;
 use aya::programs::SchedClassifier;
-use netctl_common::abi::{Counter, FlowEntry, FlowKey, MAX_PORTS, PORT_COUNTERS, SLOTS, maps};
+use netctl_common::abi::maps;
 use netctl_common::verdict::Direction;
 
+use super::KernelError;
 use super::pins::Pins;
+use super::shapes::OUTER;
 use super::sys::{self, MapInfo};
-use super::{KernelError, bytes};
 
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netctl.bpf.o"));
-
-/// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
-const ARRAY_OF_MAPS: u32 = 12;
 
 /// The loaded programs and maps of this host. Cheap: everything is opened when it is needed.
 #[derive(Debug)]
@@ -34,9 +32,8 @@ pub(super) const fn program_name(direction: Direction) -> &'static str {
 
 /// Every map that outlives a process.
 pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
-    [maps::ROOT, maps::FLOWS, maps::PORT_COUNTERS, maps::EVENTS, maps::EVENT_BUDGET, maps::STRAY_COUNTERS]
-        .into_iter()
-        .chain(maps::GENERATION)
+    let single = [maps::EVENTS, maps::EVENT_BUDGET, maps::STRAY_COUNTERS];
+    OUTER.iter().map(|outer| outer.name).chain(single)
 }
 
 impl Kernel {
@@ -73,6 +70,7 @@ impl Kernel {
     }
 
     fn load(&self) -> Result<(), KernelError> {
+        OUTER.iter().try_for_each(|outer| outer.ensure(&self.pins))?;
         let mut object = self.loader(false).load(OBJECT).map_err(load_error)?;
         for direction in Direction::ALL {
             let name = program_name(direction);
@@ -101,20 +99,7 @@ impl Kernel {
 
     /// aya takes pinned maps as they are; maps of another shape would be read as something else.
     fn check_layout(&self) -> Result<(), KernelError> {
-        let outer = |max_entries| MapInfo {
-            kind: ARRAY_OF_MAPS,
-            key_size: 4,
-            value_size: 4,
-            max_entries,
-            ..MapInfo::default()
-        };
-        self.expect(maps::ROOT, outer(1))?;
-        self.expect(maps::FLOWS, outer(MAX_PORTS))?;
-        self.expect(maps::PORT_COUNTERS, outer(MAX_PORTS))?;
-        for name in maps::GENERATION {
-            self.expect(name, outer(SLOTS))?;
-        }
-        Ok(())
+        OUTER.iter().try_for_each(|outer| self.expect(outer.name, outer.layout()))
     }
 
     fn expect(&self, name: &str, want: MapInfo) -> Result<(), KernelError> {
@@ -132,22 +117,6 @@ impl Kernel {
         &self.pins
     }
 }
-
-/// Shapes of the maps that belong to one port.
-pub(super) const FLOW_TABLE: sys::MapShape = sys::MapShape {
-    kind: sys::MapType::LruHash,
-    key_size: size_of::<FlowKey>() as u32,
-    value_size: size_of::<FlowEntry>() as u32,
-    max_entries: super::attach::FLOWS_PER_PORT,
-    flags: 0,
-};
-pub(super) const PORT_COUNTER_TABLE: sys::MapShape = sys::MapShape {
-    kind: sys::MapType::PerCpuArray,
-    key_size: 4,
-    value_size: bytes::per_cpu_size(size_of::<Counter>()) as u32,
-    max_entries: PORT_COUNTERS,
-    flags: 0,
-};
 
 pub(super) fn classifier<'a>(
     object: &'a mut aya::Ebpf,

@@ -14,8 +14,8 @@ use netctl_common::verdict::{Action, Direction, REASONS, Reason};
 use serde::Serialize;
 
 use super::load::Kernel;
-use super::publish::TrieKey;
 use super::running::{RunningPort, read_all, read_array};
+use super::shapes::TrieKey;
 use super::{KernelError, sys};
 use crate::names::{self, Names};
 

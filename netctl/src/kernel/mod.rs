@@ -1,12 +1,14 @@
 //! BPF: programs, maps, links, and what they hold. The only folder that uses aya or the bpf(2) system call.
 //!
 //! The kernel holds the running state, pinned under a versioned directory ([`pins`]); this code loads it
-//! ([`load`]), attaches it to ports ([`attach`]), fills and publishes generations ([`publish`]), reads them
+//! ([`load`]), attaches it to ports ([`attach`], [`detach`]), fills and publishes generations ([`publish`]), reads them
 //! back ([`running`]), follows [`events`] and asks the programs themselves ([`ask`]).
 
 pub mod ask;
 pub mod attach;
 mod bytes;
+mod clsact;
+pub mod detach;
 mod error;
 pub mod events;
 pub mod load;
@@ -14,7 +16,9 @@ pub mod map;
 pub mod pins;
 pub mod publish;
 pub mod running;
+mod shapes;
 mod sys;
+mod tc;
 
 pub use error::KernelError;
 pub use load::Kernel;

@@ -15,6 +15,33 @@ pub const BPFFS: &str = "/sys/fs/bpf";
 /// `f_type` of the BPF file system (include/uapi/linux/magic.h).
 const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
 
+/// What netctl did to an interface that keeps it: clsact filters and their qdisc are no links, and cannot be pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Filters of netctl's may be on its hooks.
+    Filter,
+    /// Its clsact qdisc is netctl's.
+    Qdisc,
+}
+
+impl Mark {
+    pub const ALL: [Self; 2] = [Self::Filter, Self::Qdisc];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Filter => "clsact",
+            Self::Qdisc => "qdisc",
+        }
+    }
+}
+
+/// What the folder of links holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    Link { owner: String, path: PathBuf },
+    Mark { mark: Mark, ifindex: u32 },
+}
+
 /// The directory of one host's state.
 #[derive(Clone, Debug)]
 pub struct Pins {
@@ -66,8 +93,25 @@ impl Pins {
     }
 
     /// The BPF file system takes no dots in names; a port's name may have some.
-    pub fn link(&self, port: &str, program: &str) -> PathBuf {
-        self.links().join(format!("{}+{program}", port.replace('.', "+_")))
+    pub fn link(&self, owner: &str, program: &str) -> PathBuf {
+        self.links().join(format!("{}+{program}", owner.replace('.', "+_")))
+    }
+
+    /// Begins like no port: names begin with a letter or a digit.
+    pub fn mark(&self, mark: Mark, ifindex: u32) -> PathBuf {
+        self.links().join(format!("+{}+{ifindex}", mark.name()))
+    }
+
+    /// All links and marks. None if nothing of this version is there.
+    pub fn entries(&self) -> Result<Vec<Entry>, KernelError> {
+        let links = self.links();
+        let fail = |source| KernelError::Links { path: links.clone(), source };
+        let found = match fs::read_dir(&links) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            found => found.map_err(fail)?,
+        };
+        let paths: Result<Vec<_>, _> = found.map(|entry| Ok(entry.map_err(fail)?.path())).collect();
+        Ok(paths?.into_iter().filter_map(entry).collect())
     }
 
     pub fn links(&self) -> PathBuf {
@@ -99,4 +143,15 @@ impl Pins {
             result => removed(self.root(), result),
         }
     }
+}
+
+fn entry(path: PathBuf) -> Option<Entry> {
+    let name = path.file_name()?.to_str()?;
+    if let Some(mark) = name.strip_prefix('+') {
+        let (kind, ifindex) = mark.split_once('+')?;
+        let mark = Mark::ALL.into_iter().find(|mark| mark.name() == kind)?;
+        return Some(Entry::Mark { mark, ifindex: ifindex.parse().ok()? });
+    }
+    let (owner, _) = name.rsplit_once('+')?;
+    Some(Entry::Link { owner: owner.replace("+_", "."), path })
 }

@@ -8,21 +8,17 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PairKey,
-    PortEntry, PrefixKey, Root, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, maps,
+    Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PortEntry, Root, RuleEntry, SLOTS,
+    StationEntry, StationKey, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
 use super::bytes::Rows;
 use super::load::Kernel;
-use super::sys::{self, MapShape, MapType};
+use super::shapes::{self, Outer, TrieKey};
+use super::sys::{self, MapShape};
 use super::{KernelError, attach};
 use crate::compile::{Compiled, CompiledPort};
-
-/// `BPF_F_NO_PREALLOC`.
-const NO_PREALLOC: u32 = 1;
-/// `BPF_F_INNER_MAP`.
-const INNER_MAP: u32 = 0x1000;
 
 /// A policy with what only this host knows.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +42,9 @@ pub struct Filled {
 
 /// One inner map with its contents.
 struct Table {
-    name: &'static str,
-    shape: MapShape,
+    of: Outer,
+    /// Elements that it has room for.
+    room: usize,
     rows: Rows,
 }
 
@@ -69,15 +66,17 @@ impl Kernel {
 
     /// Makes a filled generation the running one: the one step that changes what runs. Returns its number.
     pub fn switch(&self, filled: Filled) -> Result<u32, KernelError> {
-        self.fill_table(&hash_table::<u32, PortEntry>(maps::ROOT, filled.ports), 0)?;
+        self.fill_table(&hash_table(shapes::ROOT, filled.ports), 0)?;
         Ok(filled.generation)
     }
 
     fn fill_table(&self, table: &Table, slot: u32) -> Result<(), KernelError> {
-        let fail = |operation| move |e| KernelError::map(table.name, operation, e);
-        let inner = sys::create(table.name, &table.shape).map_err(fail("making it"))?;
-        insert_all(&inner, table).map_err(fail("filling it"))?;
-        set_inner(&self.map(table.name)?, table.name, slot, &inner)
+        let name = table.of.name;
+        let fail = |operation| move |e| KernelError::map(name, operation, e);
+        let shape = table.of.inner.with_room(table.room as u32);
+        let inner = sys::create(name, &shape).map_err(fail("making it"))?;
+        insert_all(&inner, &shape, &table.rows).map_err(fail("filling it"))?;
+        set_inner(&self.map(name)?, name, slot, &inner)
     }
 
     /// Carries the counts of rules over from the generation before: `before[i]` belongs to rule `i`.
@@ -101,49 +100,26 @@ pub(super) fn set_inner(outer: &OwnedFd, name: &str, slot: u32, inner: &OwnedFd)
         .map_err(|e| KernelError::map(name, "putting a table into its slot", e))
 }
 
-fn insert_all(inner: &OwnedFd, table: &Table) -> std::io::Result<()> {
-    let Rows { keys, values, count } = &table.rows;
+fn insert_all(inner: &OwnedFd, shape: &MapShape, rows: &Rows) -> std::io::Result<()> {
+    let Rows { keys, values, count } = rows;
     if *count == 0 {
         return Ok(());
     }
     // The rows of `services` are too large for the batch's bounce buffers to be worth it.
-    if table.shape.value_size as usize >= SERVICE_ROW_LEN {
-        let (key_size, value_size) = (table.shape.key_size as usize, table.shape.value_size as usize);
+    if shape.value_size as usize >= SERVICE_ROW_LEN {
+        let (key_size, value_size) = (shape.key_size as usize, shape.value_size as usize);
         let mut rows = keys.chunks_exact(key_size).zip(values.chunks_exact(value_size));
         return rows.try_for_each(|(key, value)| sys::update(inner.as_fd(), key, value, 0));
     }
     sys::update_batch(inner.as_fd(), keys, values, *count)
 }
 
-fn array<V>(len: usize) -> MapShape {
-    shape::<u32, V>(MapType::Array, len, INNER_MAP)
+fn hash_table(of: Outer, rows: Rows) -> Table {
+    Table { of, room: rows.count as usize, rows }
 }
 
-fn shape<K, V>(kind: MapType, len: usize, flags: u32) -> MapShape {
-    MapShape {
-        kind,
-        key_size: size_of::<K>() as u32,
-        value_size: size_of::<V>() as u32,
-        // The kernel makes no map without room.
-        max_entries: len.max(1) as u32,
-        flags,
-    }
-}
-
-fn hash_table<K: Pod, V: Pod>(name: &'static str, rows: Rows) -> Table {
-    Table { name, shape: shape::<K, V>(MapType::Hash, rows.count as usize, NO_PREALLOC), rows }
-}
-
-fn array_table<V: Pod>(name: &'static str, values: &[V]) -> Table {
-    Table { name, shape: array::<V>(values.len()), rows: Rows::indexed(values) }
-}
-
-/// Key of an LPM trie (`struct bpf_lpm_trie_key`).
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-pub(super) struct TrieKey {
-    pub prefix_len: u32,
-    pub data: PrefixKey,
+fn array_table<V: Pod>(of: Outer, values: &[V]) -> Table {
+    Table { of, room: values.len(), rows: Rows::indexed(values) }
 }
 
 fn tables(publication: &Publication<'_>) -> Vec<Table> {
@@ -153,23 +129,19 @@ fn tables(publication: &Publication<'_>) -> Vec<Table> {
         prefixes.push(&TrieKey { prefix_len: *prefix_len, data: *data }, entry);
     }
     vec![
-        hash_table::<StationKey, StationEntry>("stations", station_rows(publication)),
-        hash_table::<AddressKey, AddressEntry>("addresses", Rows::of(&compiled.addresses)),
-        Table {
-            name: "prefixes",
-            shape: shape::<TrieKey, AddressEntry>(MapType::LpmTrie, compiled.prefixes.len(), NO_PREALLOC),
-            rows: prefixes,
-        },
+        hash_table(shapes::STATIONS, station_rows(publication)),
+        hash_table(shapes::ADDRESSES, Rows::of(&compiled.addresses)),
+        hash_table(shapes::PREFIXES, prefixes),
         services(&compiled.services),
-        array_table("service_pairs", &compiled.service_pairs),
-        array_table("source_chains", &compiled.source_chains),
-        array_table("dest_chains", &compiled.destination_chains),
-        hash_table::<PairKey, ChainEntry>("pair_chains", Rows::of(&compiled.pair_chains)),
-        hash_table::<VerdictKey, u32>("verdicts", Rows::of(&compiled.verdicts)),
-        array_table(maps::RULES, &compiled.rules),
+        array_table(shapes::SERVICE_PAIRS, &compiled.service_pairs),
+        array_table(shapes::SOURCE_CHAINS, &compiled.source_chains),
+        array_table(shapes::DESTINATION_CHAINS, &compiled.destination_chains),
+        hash_table(shapes::PAIR_CHAINS, Rows::of(&compiled.pair_chains)),
+        hash_table(shapes::VERDICTS, Rows::of(&compiled.verdicts)),
+        array_table(shapes::RULES, &compiled.rules),
         Table {
-            name: maps::RULE_COUNTERS,
-            shape: array::<Counter>(compiled.rules.len() * possible_cpus()),
+            of: shapes::RULE_COUNTERS,
+            room: compiled.rules.len() * possible_cpus(),
             rows: Rows::default(),
         },
         document(publication.document),
@@ -182,7 +154,7 @@ fn services(rows: &[Vec<u16>]) -> Table {
         elements.keys.extend_from_slice(&index.to_ne_bytes());
         elements.values.extend_from_slice(bytemuck::cast_slice(row));
     }
-    Table { name: "services", shape: array::<[u16; SERVICE_ROW_LEN]>(rows.len()), rows: elements }
+    Table { of: shapes::SERVICES, room: rows.len(), rows: elements }
 }
 
 fn document(text: &str) -> Table {
@@ -190,11 +162,7 @@ fn document(text: &str) -> Table {
     let mut values = text.as_bytes().to_vec();
     values.resize(chunks * DOCUMENT_CHUNK, 0);
     let keys = (0..chunks as u32).flat_map(u32::to_ne_bytes).collect();
-    Table {
-        name: maps::DOCUMENT,
-        shape: array::<[u8; DOCUMENT_CHUNK]>(chunks),
-        rows: Rows { keys, values, count: chunks as u32 },
-    }
+    Table { of: shapes::DOCUMENT, room: chunks, rows: Rows { keys, values, count: chunks as u32 } }
 }
 
 /// The generation's table of ports, with the element that stands for the generation itself.

@@ -11,13 +11,17 @@ const MAP_CREATE: i32 = 0;
 const MAP_LOOKUP_ELEM: i32 = 1;
 const MAP_UPDATE_ELEM: i32 = 2;
 const MAP_DELETE_ELEM: i32 = 3;
+const OBJ_PIN: i32 = 6;
 const OBJ_GET: i32 = 7;
 const MAP_GET_FD_BY_ID: i32 = 14;
 const OBJ_GET_INFO_BY_FD: i32 = 15;
 const MAP_LOOKUP_BATCH: i32 = 24;
 const MAP_UPDATE_BATCH: i32 = 26;
 
-/// Types of maps that netctl creates by itself.
+/// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
+pub(super) const ARRAY_OF_MAPS: u32 = 12;
+
+/// Types of the tables in maps of maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MapType {
     Hash = 1,
@@ -35,6 +39,13 @@ pub(super) struct MapShape {
     pub value_size: u32,
     pub max_entries: u32,
     pub flags: u32,
+}
+
+impl MapShape {
+    /// The kernel makes no map without room.
+    pub(super) const fn with_room(self, entries: u32) -> Self {
+        Self { max_entries: if entries == 0 { 1 } else { entries }, ..self }
+    }
 }
 
 /// What the kernel says about a map.
@@ -143,10 +154,34 @@ pub(super) fn create(name: &str, shape: &MapShape) -> io::Result<OwnedFd> {
         flags: shape.flags,
         ..CreateAttr::default()
     };
+    create_named(name, &mut attr)
+}
+
+/// An array of `slots` maps like `template`, which is not needed any more afterwards.
+pub(super) fn create_outer(name: &str, slots: u32, template: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attr = CreateAttr {
+        kind: ARRAY_OF_MAPS,
+        key_size: 4,
+        value_size: 4,
+        max_entries: slots,
+        inner_map_fd: number(template),
+        ..CreateAttr::default()
+    };
+    create_named(name, &mut attr)
+}
+
+fn create_named(name: &str, attr: &mut CreateAttr) -> io::Result<OwnedFd> {
     for (to, from) in attr.name.iter_mut().zip(name.bytes().take(15)) {
         *to = from;
     }
-    bpf(MAP_CREATE, &mut attr).map(owned)
+    bpf(MAP_CREATE, attr).map(owned)
+}
+
+pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = PathAttr { path: path.as_ptr() as u64, fd: number(object), ..PathAttr::default() };
+    bpf(OBJ_PIN, &mut attr).map(drop)
 }
 
 pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::plug::Plug;
 use super::rules::{FROM_LEN, Rule, TO_LEN, measured, rules};
 use crate::frame::{Mac, mac, mac_text};
 
@@ -12,8 +13,9 @@ pub const INTERFACES: [&str; 2] = ["bencha", "benchb"];
 pub const MACS: [Mac; 2] = [mac(1), mac(2)];
 
 /// What a document of the benchmark differs in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Document {
+    pub plug: Plug,
     pub rules: u32,
     /// Only the first rule is there; the ports are those of all rules.
     pub only_first: bool,
@@ -25,14 +27,14 @@ pub struct Document {
 
 impl Document {
     pub fn new(rules: u32) -> Self {
-        Self { rules, ..Self::default() }
+        Self { plug: Plug::Bridge, rules, only_first: false, changed: false, third_port: false }
     }
 
-    /// Two ports on a bridge, the sources and the destination of the last rule, and all rules.
+    /// Two ports on a network, the sources and the destination of the last rule, and all rules.
     pub fn text(self) -> String {
         let last = measured(self.rules);
         let sources = last.sources().map(|s| s.to_string()).collect::<Vec<_>>();
-        let mut text = "[networks.bench]\nkind = \"bridge\"\n".to_owned();
+        let mut text = format!("[networks.bench]\n{}", self.plug.document());
         let [a, b] = INTERFACES;
         port(&mut text, "a", a, MACS[0], &sources);
         port(&mut text, "b", b, MACS[1], &[last.destination().to_string()]);

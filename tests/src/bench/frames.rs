@@ -10,7 +10,7 @@ use super::Plan;
 use super::pump::{Sample, pump};
 use super::report::{Spread, median};
 use super::traffic::{HEADER_LEN, Stream, Traffic, announcement, answer, denied, handshake};
-use super::way::{Kind, Lane, Way};
+use super::way::{Lane, Way};
 
 /// Long enough for a frame to arrive that does arrive.
 const ARRIVAL: Duration = Duration::from_secs(1);
@@ -24,8 +24,8 @@ pub struct Row {
     pub traffic: Traffic,
     /// Per delivered frame.
     pub nanos: Spread,
-    /// Of `nanos` to the plain bridge's in the same round; `None` where the bridge was not measured.
-    pub to_bridge: Option<Spread>,
+    /// Of `nanos` to those of [`super::way::Kind::bare`] in the same round; `None` where that was not measured.
+    pub to_bare: Option<Spread>,
     /// In write(2) alone, which is the whole path to the other tap's queue.
     pub path_nanos: Spread,
     pub frames_delivered: u64,
@@ -96,17 +96,19 @@ fn measure_cell(lane: &Lane, cell: &mut Cell, duration: Duration) -> Result<Samp
 
 fn row(cell: &Cell, lanes: &[Lane], all: &[Cell]) -> Row {
     let nanos = |cell: &Cell| cell.samples.iter().map(Sample::nanos_per_frame).collect::<Vec<_>>();
-    let bridge = |c: &&Cell| c.traffic == cell.traffic && lanes[c.lane].way.kind == Kind::Bridge;
-    let ratios = all.iter().find(bridge).map(|bridge| {
-        nanos(cell).iter().zip(nanos(bridge)).map(|(mine, bare)| mine / bare).collect::<Vec<_>>()
-    });
+    let bare = lanes[cell.lane].way.kind.bare();
+    let is_bare = |c: &&Cell| c.traffic == cell.traffic && lanes[c.lane].way.kind == bare;
+    let ratios = all
+        .iter()
+        .find(is_bare)
+        .map(|bare| nanos(cell).iter().zip(nanos(bare)).map(|(mine, bare)| mine / bare).collect::<Vec<_>>());
     let sum = |count: fn(&Sample) -> u64| cell.samples.iter().map(count).sum::<u64>();
     let idle = cell.samples.iter().map(|s| s.empty_reads as f64 / s.delivered as f64).collect::<Vec<_>>();
     Row {
         way: lanes[cell.lane].way,
         traffic: cell.traffic,
         nanos: Spread::of(&nanos(cell)),
-        to_bridge: ratios.map(|ratios| Spread::of(&ratios)),
+        to_bare: ratios.map(|ratios| Spread::of(&ratios)),
         path_nanos: Spread::of(&cell.samples.iter().map(Sample::path_nanos).collect::<Vec<_>>()),
         frames_delivered: sum(|s| s.delivered),
         frames_lost: sum(|s| s.lost),

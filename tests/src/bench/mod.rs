@@ -1,9 +1,9 @@
-//! The benchmark: what a frame costs from one tap to another, over a plain bridge, over a bridge with nftables,
+//! The benchmark: what a frame costs from one guest's port to another, over a plain bridge or bare macvtaps, over a bridge with nftables,
 //! over a redirect that decides nothing, and over netctl; and what a change of rules costs.
 //!
 //! All ways are set up side by side, each in its own namespaces, and measured in turn, round after round, so that
 //! a noisy machine hurts all of them alike. The order of reading: [`rules`] (the one set of rules that all ways
-//! enforce), [`way`], [`traffic`], [`pump`] (one measurement), [`frames`] and [`changes`] (the rounds), [`report`].
+//! enforce), [`way`], [`plug`], [`traffic`], [`pump`] (one measurement), [`frames`] and [`changes`] (the rounds), [`report`].
 
 pub mod changes;
 pub mod cpu;
@@ -12,6 +12,7 @@ pub mod frames;
 pub mod machine;
 pub mod nft;
 pub mod plot;
+pub mod plug;
 pub mod pump;
 pub mod raw_bpf;
 pub mod report;

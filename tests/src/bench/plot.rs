@@ -72,7 +72,7 @@ fn bar(body: &mut String, row: &Row, full: f64, bridge: Option<f64>, y: f64) {
     let (length, left) = (BARS * nanos.min(full) / full, MARGIN + LABELS);
     // Clear of the bridge's line.
     let value = left + length.max(bridge.map_or(0.0, |bridge| BARS * bridge / full)) + 6.0;
-    let ratio = row.to_bridge.map_or_else(String::new, |ratio| format!(" ({:.2} ×)", ratio.median));
+    let ratio = row.to_bare.map_or_else(String::new, |ratio| format!(" ({:.2} ×)", ratio.median));
     let more = if cut { " → cut" } else { "" };
     let colour = colour(row.way.kind);
     // Writing to a string does not fail.
@@ -98,7 +98,8 @@ fn colour(kind: Kind) -> &'static str {
         Kind::NftLinear => "#c44e52",
         Kind::NftVmap => "#dd8452",
         Kind::NftInterval => "#ccb974",
-        Kind::Netctl => "#4c72b0",
+        Kind::Macvlan | Kind::Passthrough | Kind::Vepa => "#8c8c8c",
+        Kind::Netctl | Kind::NetctlMacvlan | Kind::NetctlPassthrough | Kind::NetctlVepa => "#4c72b0",
     }
 }
 

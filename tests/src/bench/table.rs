@@ -55,11 +55,11 @@ fn frames(report: &Report, traffic: Traffic) -> String {
     let big = traffic == Traffic::Tso;
     let rate = if big { "Gbit/s" } else { "Mframes/s" };
     let mut text = format!(
-        "| way | rules | ns/frame | min - max | × bridge | {rate} | path ns |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        "| way | rules | ns/frame | min - max | × bare | {rate} | path ns |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     );
     for row in report.frames.iter().filter(|row| row.traffic == traffic) {
         let rules = if row.way.rules == 0 { String::new() } else { row.way.rules.to_string() };
-        let ratio = row.to_bridge.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median));
+        let ratio = row.to_bare.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median));
         // Writing to a string does not fail.
         let _ = writeln!(
             text,

@@ -24,9 +24,14 @@ pub struct Target {
 /// Those for which this run has the rows.
 pub fn targets(report: &Report) -> Vec<Target> {
     let promises = [
-        to_bridge(report, Traffic::Established, 1.05),
+        to_bare(report, Kind::Netctl, Traffic::Established, 1.05),
         // Throughput of at least 0.95 times the bridge's.
-        to_bridge(report, Traffic::Tso, 1.0 / 0.95),
+        to_bare(report, Kind::Netctl, Traffic::Tso, 1.0 / 0.95),
+        // Redirected past the macvlan.
+        to_bare(report, Kind::NetctlMacvlan, Traffic::Established, 1.05),
+        // Never redirected.
+        to_bare(report, Kind::NetctlPassthrough, Traffic::Established, 1.15),
+        to_bare(report, Kind::NetctlVepa, Traffic::Established, 1.15),
         many_to_few(report, Traffic::Established, 1.05),
         many_to_few(report, Traffic::New, 1.3),
         to_interval(report, Traffic::Established),
@@ -42,9 +47,10 @@ fn target(name: String, unit: &'static str, limit: f64, measured: f64) -> Target
     Target { name, limit, measured, unit, met: measured <= limit }
 }
 
-fn to_bridge(report: &Report, traffic: Traffic, limit: f64) -> Option<Target> {
-    let measured = report.row(Kind::Netctl, MANY, traffic)?.to_bridge?.median;
-    Some(target(format!("netctl, {MANY} rules, to the bridge: {traffic}"), "×", limit, measured))
+fn to_bare(report: &Report, kind: Kind, traffic: Traffic, limit: f64) -> Option<Target> {
+    let measured = report.row(kind, MANY, traffic)?.to_bare?.median;
+    let name = format!("{}, {MANY} rules, to {}: {traffic}", kind.title(), kind.bare().title());
+    Some(target(name, "×", limit, measured))
 }
 
 fn many_to_few(report: &Report, traffic: Traffic, limit: f64) -> Option<Target> {

@@ -39,11 +39,11 @@ pub enum Traffic {
 impl Traffic {
     pub const ALL: [Self; 3] = [Self::Established, Self::New, Self::Tso];
 
-    /// Frames under way at most: below the 1000 that a tap's queue holds, and for big ones below what the caches
+    /// Frames under way at most: below the 500 that a macvtap's queue holds (a tap's: 1000), and for big ones below what the caches
     /// hold, so that none is lost and none waits for memory.
     pub fn window(self) -> u64 {
         match self {
-            Self::Established | Self::New => 512,
+            Self::Established | Self::New => 256,
             Self::Tso => 32,
         }
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::document::{Document, INTERFACES};
 use super::nft::{self, Form};
+use super::plug::Plug;
 use super::raw_bpf;
 use super::rules::{Rule, measured};
 use crate::bridge::{Bridge, wait_forwarding};
@@ -37,12 +38,42 @@ pub enum Kind {
     /// A bridge, and a set of prefixes and ranges in nftables.
     NftInterval,
     Netctl,
+    /// Macvtaps on one uplink that filter nothing: what netctl on the same is compared with. So for the two after it.
+    Macvlan,
+    NetctlMacvlan,
+    Passthrough,
+    NetctlPassthrough,
+    Vepa,
+    NetctlVepa,
 }
 
 impl Kind {
+    pub fn plug(self) -> Plug {
+        match self {
+            Self::Macvlan | Self::NetctlMacvlan => Plug::Macvlan,
+            Self::Passthrough | Self::NetctlPassthrough => Plug::Passthrough,
+            Self::Vepa | Self::NetctlVepa => Plug::Vepa,
+            _ => Plug::Bridge,
+        }
+    }
+
+    /// The same ports with no filter: what this kind is compared with.
+    pub fn bare(self) -> Self {
+        match self.plug() {
+            Plug::Bridge => Self::Bridge,
+            Plug::Macvlan => Self::Macvlan,
+            Plug::Passthrough => Self::Passthrough,
+            Plug::Vepa => Self::Vepa,
+        }
+    }
+
     /// Whether it decides by rules.
     pub fn filters(self) -> bool {
-        !matches!(self, Self::Bridge | Self::BridgeNetfilter | Self::Redirect)
+        self.is_netctl() || self.nft_form().is_some()
+    }
+
+    pub fn is_netctl(self) -> bool {
+        matches!(self, Self::Netctl | Self::NetctlMacvlan | Self::NetctlPassthrough | Self::NetctlVepa)
     }
 
     fn nft_form(self) -> Option<Form> {
@@ -50,7 +81,7 @@ impl Kind {
             Self::NftLinear => Some(Form::Linear),
             Self::NftVmap => Some(Form::Vmap),
             Self::NftInterval => Some(Form::Interval),
-            Self::Bridge | Self::BridgeNetfilter | Self::Redirect | Self::Netctl => None,
+            _ => None,
         }
     }
 
@@ -63,6 +94,12 @@ impl Kind {
             Self::NftVmap => "bridge + nft vmap",
             Self::NftInterval => "bridge + nft interval set",
             Self::Netctl => "netctl",
+            Self::Macvlan => "macvtap, bridge mode",
+            Self::NetctlMacvlan => "netctl, macvlan",
+            Self::Passthrough => "macvtap, passthru",
+            Self::NetctlPassthrough => "netctl, passthrough",
+            Self::Vepa => "macvtap, vepa",
+            Self::NetctlVepa => "netctl, vepa",
         }
     }
 }
@@ -128,12 +165,19 @@ impl Way {
                 let taps = [Tap::open_with(a, QUEUE)?, Tap::open_with(b, QUEUE)?];
                 Ok((taps, vec![raw_bpf::redirect(a, b)?, raw_bpf::redirect(b, a)?]))
             }
-            Kind::Netctl => {
-                apply(sandbox, Document::new(self.rules))?;
-                let [a, b] = INTERFACES;
-                let taps = [Tap::open_with(a, QUEUE)?, Tap::open_with(b, QUEUE)?];
-                wait_forwarding(a)?;
-                wait_forwarding(b)?;
+            Kind::Macvlan | Kind::Passthrough | Kind::Vepa => {
+                self.kind.plug().lay(sandbox)?;
+                self.kind.plug().make_macvtaps(sandbox);
+                Ok((open_both()?, Vec::new()))
+            }
+            Kind::Netctl | Kind::NetctlMacvlan | Kind::NetctlPassthrough | Kind::NetctlVepa => {
+                let plug = self.kind.plug();
+                plug.lay(sandbox)?;
+                apply(sandbox, Document { plug, ..Document::new(self.rules) })?;
+                let taps = open_both()?;
+                if plug == Plug::Bridge {
+                    INTERFACES.into_iter().try_for_each(wait_forwarding)?;
+                }
                 Ok((taps, Vec::new()))
             }
         }
@@ -152,6 +196,11 @@ fn call_iptables(on: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn open_both() -> Result<[Tap; 2]> {
+    let [a, b] = INTERFACES;
+    Ok([Tap::open_with(a, QUEUE)?, Tap::open_with(b, QUEUE)?])
 }
 
 /// How every way's taps are opened.

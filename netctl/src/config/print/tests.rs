@@ -10,7 +10,9 @@ use proptest::sample::{select, subsequence};
 
 use super::*;
 use crate::config::derive::{self, Named};
-use crate::config::model::{Device, Hairpin, Mac, NetworkKind, Policy, Pool, Siblings, VfSettings, Vhost};
+use crate::config::model::{
+    Device, Hairpin, Mac, NetworkKind, Policy, Pool, PortKind, Siblings, VfSettings, Vhost,
+};
 use crate::config::parse_with_users;
 use crate::config::schema::tests::violations;
 
@@ -200,7 +202,8 @@ fn of_kind(network: Network) -> Network {
     match network.kind {
         NetworkKind::Bridge => Network { host_access: false, ..network },
         NetworkKind::Macvlan(_) | NetworkKind::Vepa(_) => {
-            let uplink = format!("nic-{}", network.mac.0[5]);
+            let [_, _, a, b, c, d] = network.mac.0;
+            let uplink = format!("nic-{a:x}{b:x}{c:x}{d:x}");
             Network { interface: uplink.clone(), uplinks: vec![uplink], ..network }
         }
         NetworkKind::Passthrough => {
@@ -223,7 +226,10 @@ fn config() -> impl Strategy<Value = Config> {
         let all_networks: Vec<_> =
             networks.iter().cloned().enumerate().map(|(n, name)| network(n, name)).collect();
         let one = |(n, name): (usize, &String)| {
-            port(n, name.clone(), networks[n % networks.len()].clone(), groups.clone())
+            let network = n % networks.len();
+            let is_tap = kind_of(network).port_kind() == PortKind::Tap;
+            let port = port(n, name.clone(), networks[network].clone(), groups.clone());
+            port.prop_map(move |port| Port { owner: port.owner.filter(|_| is_tap), ..port })
         };
         let all_ports: Vec<_> = ports.iter().enumerate().map(one).collect();
         let all_sets: Vec<_> = sets.iter().map(|_| prop::collection::vec(prefix(), 0..4)).collect();
