@@ -20,7 +20,7 @@ use crate::kernel::detach::{Kept, detach_all};
 use crate::kernel::pins::Pins;
 use crate::kernel::publish::Publication;
 use crate::kernel::{Kernel, KernelError};
-use crate::network::{self, Conflict, Consent, Netlink, NetworkError, Plan};
+use crate::network::{self, Conflict, Consent, Netlink, NetworkError, Observed, Plan};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -66,19 +66,39 @@ impl Lock {
 }
 
 /// What `apply` would change on the host's interfaces.
-pub async fn plan(config: &Config, consent: Consent) -> Result<Plan, ApplyError> {
+pub async fn plan(bpffs: &Path, config: &Config, consent: Consent) -> Result<Plan, ApplyError> {
     let observed = network::observe(&Netlink::connect()?).await?;
-    network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)
+    plan_for(bpffs, config, &observed, consent)
+}
+
+fn plan_for(
+    bpffs: &Path,
+    config: &Config,
+    observed: &Observed,
+    consent: Consent,
+) -> Result<Plan, ApplyError> {
+    let mut plan = network::plan(config, observed, consent).map_err(ApplyError::Conflicts)?;
+    network::adoptions(&mut plan, &running_ports(bpffs)?, config, observed);
+    Ok(plan)
 }
 
 pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Result<Applied, ApplyError> {
-    let config = &document.config;
     // Before anything else: a missing BPF file system is no place for a lock.
+    Pins::at(bpffs)?;
+    apply_locked(bpffs, document, consent, &Lock::take(bpffs)?).await
+}
+
+/// [`apply`], for who has read what runs under the same lock.
+pub async fn apply_locked(
+    bpffs: &Path,
+    document: &Document,
+    consent: Consent,
+    _lock: &Lock,
+) -> Result<Applied, ApplyError> {
     let pins = Pins::at(bpffs)?;
-    let _lock = Lock::take(bpffs)?;
     let netlink = Netlink::connect()?;
     let observed = network::observe(&netlink).await?;
-    let plan = network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)?;
+    let plan = plan_for(bpffs, &document.config, &observed, consent)?;
     let first = !pins.exist();
     let Switched { kernel, before, compiled, running } =
         match switch(bpffs, document, (&netlink, &plan)).await {
@@ -98,6 +118,21 @@ pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Resul
     // Last: counts are no reason to leave a port down.
     before.carry_counters(&kernel, &compiled)?;
     Ok(Applied { generation: running.generation, plan })
+}
+
+/// Ports of the running generation with the indexes of their interfaces; none if nothing runs in this namespace.
+fn running_ports(bpffs: &Path) -> Result<Vec<(String, u32)>, ApplyError> {
+    let kernel = match Kernel::open(bpffs) {
+        Ok(kernel) => kernel,
+        Err(KernelError::NotRunning(_) | KernelError::NoBpffs(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    match kernel.root()? {
+        Some(root) if root.namespace == namespace()? => {
+            Ok(kernel.ports()?.iter().map(|port| (port.name(), port.ifindex)).collect())
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// What [`switch`] leaves to the rest of [`apply`].
@@ -225,7 +260,7 @@ pub async fn down(bpffs: &Path) -> Result<Plan, ApplyError> {
     let netlink = Netlink::connect()?;
     let pins = Pins::at(bpffs);
     let _lock = pins.is_ok().then(|| Lock::take(bpffs)).transpose()?;
-    let plan = network::plan_down(&network::observe(&netlink).await?);
+    let plan = plan_down(bpffs).await?;
     network::apply::remove(&netlink, &plan).await?;
     if let Ok(pins) = pins {
         detach_all(&pins)?;
@@ -235,6 +270,11 @@ pub async fn down(bpffs: &Path) -> Result<Plan, ApplyError> {
 }
 
 /// What [`down`] would remove.
-pub async fn plan_down() -> Result<Plan, ApplyError> {
-    Ok(network::plan_down(&network::observe(&Netlink::connect()?).await?))
+pub async fn plan_down(bpffs: &Path) -> Result<Plan, ApplyError> {
+    let observed = network::observe(&Netlink::connect()?).await?;
+    let mut plan = network::plan_down(&observed);
+    // What cannot be read, such as a layout of another version, can still be taken away.
+    let running = running_ports(bpffs).unwrap_or_default();
+    network::adoptions(&mut plan, &running, &Config::empty(), &observed);
+    Ok(plan)
 }

@@ -27,7 +27,11 @@ pub fn parse(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
 
 /// Parses a text that is no file.
 pub fn parse_text(name: &str, text: String) -> Result<Document, Diagnostics> {
-    config::parse(name, &text).map(|Parsed { config, warnings }| Document { text, config, findings: warnings })
+    config::parse(name, &text).map(|Parsed { config, warnings }| Document {
+        text,
+        config,
+        findings: warnings,
+    })
 }
 
 fn document(bytes: Vec<u8>, Parsed { config, warnings }: Parsed) -> Document {

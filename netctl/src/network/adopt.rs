@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::bridge::describe;
-use super::change::{Action, Change, Object};
+use super::change::{Action, Change, Object, Plan};
 use super::error::Problem;
 use super::link::{Interface, Kind, MacvtapFacts, Observed};
 use super::macvtap::mode;
@@ -23,7 +23,9 @@ pub enum Misfit {
         .found.name(), .wanted.name()
     )]
     OtherKind { found: PortKind, wanted: PortKind, network: String, network_kind: &'static str },
-    #[error("it is {found}, and network `{network}` is {wanted}; plug it in there, or choose another network")]
+    #[error(
+        "it is {found}, and network `{network}` is {wanted}; plug it in there, or choose another network"
+    )]
     Elsewhere { found: Place, wanted: String, network: String },
     #[error("its mode is {found}, and network `{network}` needs {wanted}; choose another network")]
     OtherMode { found: &'static str, wanted: &'static str, network: String },
@@ -74,7 +76,8 @@ pub struct Adoptable {
 /// Why it can be no port of any.
 pub fn adoptable(config: &Config, observed: &Observed, interface: &Interface) -> Result<Adoptable, Misfit> {
     let kind = check(interface)?;
-    let fits = |network: &&String| check_place(observed, interface, (network, &config.networks[*network])).is_ok();
+    let fits =
+        |network: &&String| check_place(observed, interface, (network, &config.networks[*network])).is_ok();
     Ok(Adoptable {
         kind,
         mac: interface.mac.filter(|_| kind == PortKind::Macvtap),
@@ -111,20 +114,36 @@ pub(super) fn lowers<'a>(draft: &'a Draft<'_>, network: &'a str) -> impl Iterato
         .filter_map(|port| draft.observed.named(&port.interface)?.lower)
 }
 
-/// Interfaces of others that were ports (by name and index) and are not in `wanted`: they lose the programs.
-pub fn released(running: &[(String, u32)], wanted: &Config, observed: &Observed) -> Vec<Change> {
-    let is_wanted = |found: &Interface| wanted.ports.values().any(|port| port.interface == found.name);
-    let foreign = |(port, index): &(String, u32)| {
-        let found = observed.interfaces().find(|found| found.index == *index && found.tag().is_none())?;
-        (!is_wanted(found)).then(|| Change {
-            action: Action::Remove,
-            object: if found.is_macvlan() { Object::Macvtap } else { Object::Tap },
-            interface: found.name.clone(),
-            detail: format!("port {port}, adopted: no longer filtered"),
-            steps: Vec::new(),
-        })
-    };
-    running.iter().filter_map(foreign).collect()
+/// Adds to the plan which interfaces of others get the programs, and which lose them. `running`: name and interface
+/// index of the ports that run.
+pub fn adoptions(plan: &mut Plan, running: &[(String, u32)], wanted: &Config, observed: &Observed) {
+    for (name, port) in wanted.ports.iter().filter(|(_, port)| port.device == Device::Adopted) {
+        let Some(found) = observed.named(&port.interface) else { continue };
+        if !running.iter().any(|(port, index)| port == name && *index == found.index) {
+            plan.adopt.push(change(
+                Action::Add,
+                found,
+                format!("adopted as port {name}: only the policy is put on it"),
+            ));
+        }
+    }
+    for (name, index) in running {
+        let theirs = |found: &&Interface| found.index == *index && found.tag().is_none();
+        let Some(found) = observed.interfaces().find(theirs) else { continue };
+        if !wanted.ports.values().any(|port| port.interface == found.name) {
+            plan.release.push(change(
+                Action::Remove,
+                found,
+                format!("port {name} is released: it is no longer filtered"),
+            ));
+        }
+    }
+}
+
+/// Whose steps are not the network's.
+fn change(action: Action, found: &Interface, detail: String) -> Change {
+    let object = if found.is_macvlan() { Object::Macvtap } else { Object::Tap };
+    Change { action, object, interface: found.name.clone(), detail, steps: Vec::new() }
 }
 
 fn check(found: &Interface) -> Result<PortKind, Misfit> {
@@ -144,7 +163,7 @@ fn check(found: &Interface) -> Result<PortKind, Misfit> {
 
 fn place(observed: &Observed, found: &Interface) -> Place {
     if matches!(found.kind, Kind::Macvtap(_)) {
-        let lower = found.lower.and_then(|index| observed.interfaces().find(|lower| lower.index == index));
+        let lower = found.lower.and_then(|index| observed.by_index(index));
         return lower.map_or(Place::Nowhere, |lower| Place::On(lower.name.clone()));
     }
     observed.master_of(found).map_or(Place::Nowhere, |master| Place::PortOf(master.name.clone()))

@@ -10,7 +10,13 @@ use nix::net::if_::if_nametoindex;
 const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
+const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_TCX_INGRESS: u32 = 46;
+const BPF_TCX_EGRESS: u32 = 47;
+const BPF_PROG_TYPE_XDP: u32 = 6;
+const BPF_XDP: u32 = 37;
+const XDP_FLAGS_SKB_MODE: u32 = 2;
+const XDP_PASS: i32 = 2;
 const BPF_FUNC_REDIRECT: i32 = 23;
 
 /// `struct bpf_insn`, without the offset that none of ours has.
@@ -47,6 +53,23 @@ struct LinkCreate {
     flags: u32,
 }
 
+/// The beginning of `union bpf_attr` for `BPF_PROG_QUERY`.
+#[repr(C)]
+#[derive(Default)]
+struct ProgQuery {
+    target_ifindex: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    prog_ids: u64,
+    count: u32,
+    pad: u32,
+    prog_attach_flags: u64,
+    link_ids: u64,
+    link_attach_flags: u64,
+    revision: u64,
+}
+
 /// Sends everything that comes in on `from` out of `to`, as long as the returned descriptor is open. Both are
 /// interfaces of the calling thread's network namespace.
 ///
@@ -62,22 +85,69 @@ pub fn redirect(from: &str, to: &str) -> Result<OwnedFd> {
         op(0x85, 0, BPF_FUNC_REDIRECT), // call bpf_redirect
         op(0x95, 0, 0),                 // return what it returns
     ];
-    let license = c"GPL";
+    let program = load(BPF_PROG_TYPE_SCHED_CLS, &program).context("cannot load the redirect program")?;
+    attach(&program, from, (BPF_TCX_INGRESS, 0))
+        .context("cannot attach the redirect program: tcx needs Linux 6.6")
+}
+
+/// An XDP program that lets everything pass, on an interface as long as the returned descriptor is open.
+///
+/// # Errors
+/// If the interface does not exist, or has another.
+pub fn pass_xdp(interface: &str) -> Result<OwnedFd> {
+    let index = if_nametoindex(interface).with_context(|| format!("there is no interface {interface}"))?;
+    let op = |code, immediate| Instruction { code, registers: 0, offset: 0, immediate };
+    let program = load(BPF_PROG_TYPE_XDP, &[op(0xb7, XDP_PASS), op(0x95, 0)]).context("cannot load")?;
+    attach(&program, index, (BPF_XDP, XDP_FLAGS_SKB_MODE)).context("cannot attach the XDP program")
+}
+
+/// Programs that tcx has on an interface: towards the host, and away from it.
+///
+/// # Errors
+/// If the kernel has no tcx (before 6.6), or the interface does not exist.
+pub fn tcx_programs(interface: &str) -> Result<[Vec<u32>; 2]> {
+    let index = if_nametoindex(interface).with_context(|| format!("there is no interface {interface}"))?;
+    let query = |attach_type| {
+        let mut ids = vec![0; 64];
+        let mut query = ProgQuery {
+            target_ifindex: index,
+            attach_type,
+            prog_ids: ids.as_mut_ptr() as u64,
+            count: ids.len() as u32,
+            ..ProgQuery::default()
+        };
+        // SAFETY: the kernel reads and writes `query`, and writes at most `count` numbers to `ids`.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_PROG_QUERY,
+                std::ptr::from_mut(&mut query),
+                size_of::<ProgQuery>(),
+            )
+        };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        ids.truncate(query.count as usize);
+        Ok(ids)
+    };
+    Ok([query(BPF_TCX_INGRESS)?, query(BPF_TCX_EGRESS)?])
+}
+
+fn load(prog_type: u32, program: &[Instruction]) -> io::Result<OwnedFd> {
     let load = ProgLoad {
-        prog_type: BPF_PROG_TYPE_SCHED_CLS,
+        prog_type,
         insn_cnt: program.len() as u32,
         insns: program.as_ptr() as u64,
-        license: license.as_ptr() as u64,
+        license: c"GPL".as_ptr() as u64,
         ..ProgLoad::default()
     };
-    let program_fd = bpf(BPF_PROG_LOAD, &load).context("cannot load the redirect program")?;
-    let link = LinkCreate {
-        prog_fd: std::os::fd::AsRawFd::as_raw_fd(&program_fd),
-        target_ifindex: from,
-        attach_type: BPF_TCX_INGRESS,
-        flags: 0,
-    };
-    bpf(BPF_LINK_CREATE, &link).context("cannot attach the redirect program: tcx needs Linux 6.6")
+    bpf(BPF_PROG_LOAD, &load)
+}
+
+fn attach(program: &OwnedFd, target_ifindex: u32, (attach_type, flags): (u32, u32)) -> io::Result<OwnedFd> {
+    let prog_fd = std::os::fd::AsRawFd::as_raw_fd(program);
+    bpf(BPF_LINK_CREATE, &LinkCreate { prog_fd, target_ifindex, attach_type, flags })
 }
 
 /// A bpf(2) command that returns a descriptor.

@@ -85,7 +85,9 @@ fn only_network(interface: &str, found: &Adoptable) -> Result<String, Error> {
                     format!("add one of kind \"bridge\" with `interface = \"{bridge}\"` to the document")
                 }
                 (Place::On(lower), PortKind::Macvtap) => {
-                    format!("add one with `uplinks = [\"{lower}\"]` and of the macvtap's mode to the document")
+                    format!(
+                        "add one with `uplinks = [\"{lower}\"]` and of the macvtap's mode to the document"
+                    )
                 }
                 _ => "plug it into one first".to_owned(),
             };

@@ -28,7 +28,8 @@ pub(super) fn add(
     edit.must_be_new(&args.name)?;
     let mut port = NewPort::default();
     port.text("network", &args.network);
-    let words = [("mac", &args.mac), ("ifname", &args.ifname), ("vhost", &args.vhost), ("uplink", &args.uplink)];
+    let words =
+        [("mac", &args.mac), ("ifname", &args.ifname), ("vhost", &args.vhost), ("uplink", &args.uplink)];
     for (key, word) in words {
         word.iter().for_each(|word| port.text(key, word));
     }

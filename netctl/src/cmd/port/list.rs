@@ -1,4 +1,4 @@
-//! `netctl port list`.
+//! `netctl port list`: the ports of the running document, and what the host says about them.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,9 +6,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::JsonArgs;
-use crate::config::{Addresses, Config};
+use crate::cmd::block_on;
+use crate::config::{Addresses, Device, Port, PortKind};
 use crate::error::{Error, Outcome};
+use crate::kernel::attach::AttachPort;
 use crate::kernel::running::RunningPort;
+use crate::network::{self, Condition, Netlink, Observed, condition};
 use crate::output::{Format, Row, write_rows};
 use crate::state::State;
 
@@ -16,24 +19,35 @@ use crate::state::State;
 struct PortRow {
     name: String,
     network: String,
+    /// What the guest is plugged into: `tap`, `macvtap`, or `vfio` for a function that it drives itself.
+    kind: &'static str,
     interface: String,
-    ifindex: u32,
-    id: u32,
+    /// Of the interface that the running policy knows.
+    ifindex: Option<u32>,
+    id: Option<u32>,
     mac: String,
     /// `["any"]` where they are not checked.
     addresses: Vec<String>,
     groups: Vec<String>,
     queues: u16,
+    /// `up`, or the first thing that is wrong.
+    state: String,
+    /// The interface is someone else's.
+    adopted: bool,
+    /// The policy is enforced on the interface that is there now; also where there is none.
+    filtered: bool,
 }
 
 impl Row for PortRow {
     const HEADS: &'static [&'static str] =
-        &["PORT", "NETWORK", "INTERFACE", "MAC", "QUEUES", "GROUPS", "ADDRESSES"];
+        &["PORT", "NETWORK", "KIND", "INTERFACE", "STATE", "MAC", "QUEUES", "GROUPS", "ADDRESSES"];
     fn cells(&self) -> Vec<String> {
         vec![
             self.name.clone(),
             self.network.clone(),
+            self.kind.to_owned(),
             self.interface.clone(),
+            if self.adopted { format!("{}, adopted", self.state) } else { self.state.clone() },
             self.mac.clone(),
             self.queues.to_string(),
             self.groups.join(","),
@@ -44,20 +58,27 @@ impl Row for PortRow {
 
 pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
-    let rows: Vec<PortRow> = state.ports.iter().filter_map(|port| row(port, &state.config)).collect();
+    let observed = block_on(async { network::observe(&Netlink::connect()?).await })??;
+    let rows: Vec<PortRow> =
+        state.config.ports.iter().map(|port| row(port, &state, &observed)).collect::<Result<_, _>>()?;
     write_rows(out, &rows, Format::json_if(args.json)).map_err(Error::Output)?;
     Ok(Outcome::Yes)
 }
 
-fn row(running: &RunningPort, config: &Config) -> Option<PortRow> {
-    let name = running.name();
-    let port = config.ports.get(&name)?;
-    let groups = config.groups.iter().filter(|(_, members)| members.contains(&name));
-    Some(PortRow {
+fn row((name, port): (&String, &Port), state: &State, observed: &Observed) -> Result<PortRow, Error> {
+    let running = state.ports.iter().find(|running| running.name() == *name);
+    let condition = condition_of((name, port), running, state, observed)?;
+    let groups = state.config.groups.iter().filter(|(_, members)| members.contains(name));
+    let network = state.config.networks.get(&port.network);
+    Ok(PortRow {
         network: port.network.clone(),
+        kind: match (port.device, network) {
+            (Device::Vfio, _) => "vfio",
+            (_, network) => network.map_or(PortKind::Tap, |network| network.kind.port_kind()).name(),
+        },
         interface: port.interface.clone(),
-        ifindex: running.ifindex,
-        id: running.entry.id,
+        ifindex: running.map(|running| running.ifindex),
+        id: running.map(|running| running.entry.id),
         mac: port.mac.to_string(),
         addresses: match &port.addresses {
             Addresses::Any => vec!["any".to_owned()],
@@ -65,6 +86,29 @@ fn row(running: &RunningPort, config: &Config) -> Option<PortRow> {
         },
         groups: groups.map(|(group, _)| group.clone()).collect(),
         queues: port.queues,
-        name,
+        state: condition.to_string(),
+        adopted: port.device == Device::Adopted,
+        filtered: condition != Condition::NotFiltered,
+        name: name.clone(),
     })
+}
+
+fn condition_of(
+    (name, port): (&str, &Port),
+    running: Option<&RunningPort>,
+    state: &State,
+    observed: &Observed,
+) -> Result<Condition, Error> {
+    // The parser has resolved the network's name.
+    let Some(network) = state.config.networks.get(&port.network) else { return Ok(Condition::Missing) };
+    let index = running.map(|running| running.ifindex);
+    let kind = network.kind.port_kind();
+    let enforced = match running {
+        Some(RunningPort { ifindex, entry }) => {
+            let (id, interface, ifindex) = (entry.id, port.interface.as_str(), *ifindex);
+            state.kernel.enforces(&AttachPort { name, id, interface, ifindex, kind })?
+        }
+        None => false,
+    };
+    Ok(condition::of_port(observed, (port, network), index, enforced))
 }
