@@ -1,5 +1,5 @@
-//! `netctl port add|remove|adopt|release`, on interfaces that netctl did not make: taps and macvtaps made with `ip`, on
-//! a bridge and a NIC made with `ip`, held open by guests. As root; every test is in namespaces of its own.
+//! Ports on what the host has: `netctl port add|remove|adopt|release`, and interfaces in place of networks. Taps and
+//! macvtaps made with `ip`, on a bridge and a NIC made with `ip`, held open by guests. As root; each test has its own world.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -11,6 +11,8 @@ mod crashes;
 mod edits;
 #[path = "adopt/owner.rs"]
 mod owner;
+#[path = "adopt/pick.rs"]
+mod pick;
 #[path = "adopt/state.rs"]
 mod state;
 #[path = "adopt/traffic.rs"]

@@ -9,6 +9,7 @@ use super::block_on;
 use super::check::{parsed_document, sound_document};
 use crate::apply::{self, Applied};
 use crate::cli::{ApplyArgs, FileArgs};
+use crate::config::Picked;
 use crate::diff::{self, RuleChange};
 use crate::document::Document;
 use crate::error::{Error, Outcome};
@@ -21,6 +22,8 @@ use crate::state::State;
 pub(super) struct Difference {
     interfaces: Plan,
     policy: Vec<RuleChange>,
+    /// Networks that ports name by an interface.
+    picked: Vec<Picked>,
 }
 
 pub(super) fn run(
@@ -47,7 +50,12 @@ pub(super) fn write_applied(
     out: &mut impl Write,
 ) -> Result<(), Error> {
     let written = if json {
-        write_json(out, &serde_json::json!({ "generation": applied.generation, "interfaces": applied.plan }))
+        write_json(
+            out,
+            &serde_json::json!({
+                "generation": applied.generation, "interfaces": applied.plan, "picked": document.picked
+            }),
+        )
     } else {
         let config = &document.config;
         let (rules, ports) = (config.policy.rules.len(), config.ports.len());
@@ -81,7 +89,8 @@ pub(super) fn difference(bpffs: &Path, document: &Document, consent: Consent) ->
         Err(Error::Kernel(crate::kernel::KernelError::NotRunning(_))) => None,
         Err(error) => return Err(error),
     };
-    Ok(Difference { interfaces, policy: diff::policies(running.as_ref(), &document.config) })
+    let policy = diff::policies(running.as_ref(), &document.config);
+    Ok(Difference { interfaces, policy, picked: document.picked.clone() })
 }
 
 impl Difference {

@@ -1,5 +1,5 @@
-//! Ports that come and go by a command: the text of a document with a section more or less. What else stands there,
-//! comments and order included, stays as it was written.
+//! The text of a document with a section more or less: ports that come and go by a command, networks that were picked.
+//! What else stands there, comments and order included, stays as it was written.
 //!
 //! A section can be written as a table, with dotted keys or in braces; toml_edit, which Cargo edits its own files with,
 //! knows them all. The result is read by the parser of every document afterwards, so nothing is decided here.
@@ -10,19 +10,19 @@ use toml_edit::{Array, DocumentMut, Item, Key, Table, Value, value};
 /// Why a document cannot be edited.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
-    #[error("the running document cannot be edited")]
+    #[error("the document cannot be edited")]
     Syntax(#[from] toml_edit::TomlError),
-    #[error("`ports` of the running document is no table")]
-    NoTable,
+    #[error("`{0}` of the document is no table")]
+    NoTable(&'static str),
 }
 
-/// The keys of a new port, as they are to be written.
+/// The keys of a new section, as they are to be written.
 #[derive(Clone, Debug, Default)]
-pub struct NewPort {
+pub struct NewSection {
     keys: Vec<(&'static str, Value)>,
 }
 
-impl NewPort {
+impl NewSection {
     pub fn text(&mut self, key: &'static str, text: impl ToString) {
         self.keys.push((key, Value::from(text.to_string())));
     }
@@ -39,6 +39,11 @@ impl NewPort {
         self.keys.push((key, Value::from(true)));
     }
 
+    pub(super) fn pool(&mut self, key: &'static str, pf: &str, vfs: u16) {
+        let pool = [("pf", Value::from(pf)), ("vfs", Value::from(i64::from(vfs)))];
+        self.keys.push((key, Value::InlineTable(pool.into_iter().collect())));
+    }
+
     fn table(&self) -> Table {
         self.keys.iter().map(|(key, of)| (*key, value(of.clone()))).collect()
     }
@@ -48,16 +53,26 @@ impl NewPort {
 ///
 /// # Errors
 /// [`EditError`]
-pub fn add_port(text: &str, name: &str, port: &NewPort) -> Result<String, EditError> {
+pub fn add_port(text: &str, name: &str, port: &NewSection) -> Result<String, EditError> {
+    add_section(text, ("ports", name), port, "")
+}
+
+/// With a section `[of.name]` at the end, and a comment above it. Where the others stand in braces, so does it.
+pub(super) fn add_section(
+    text: &str,
+    (of, name): (&'static str, &str),
+    section: &NewSection,
+    comment: &str,
+) -> Result<String, EditError> {
     let mut document: DocumentMut = text.parse()?;
-    let table = port.table();
-    match document.get_mut("ports") {
-        Some(Item::Value(Value::InlineTable(ports))) => {
-            ports.insert(name, Value::InlineTable(table.into_inline_table()));
+    let table = section.table();
+    match document.get_mut(of) {
+        Some(Item::Value(Value::InlineTable(others))) => {
+            others.insert(name, Value::InlineTable(table.into_inline_table()));
             return Ok(document.to_string());
         }
         Some(Item::Table(_)) | None => {}
-        Some(_) => return Err(EditError::NoTable),
+        Some(_) => return Err(EditError::NoTable(of)),
     }
     let gap = if text.is_empty() || text.ends_with("\n\n") {
         ""
@@ -66,7 +81,7 @@ pub fn add_port(text: &str, name: &str, port: &NewPort) -> Result<String, EditEr
     } else {
         "\n\n"
     };
-    Ok(format!("{text}{gap}[ports.{}]\n{table}", Key::new(name)))
+    Ok(format!("{text}{gap}{comment}[{of}.{}]\n{table}", Key::new(name)))
 }
 
 /// Without the section of the port, nor the port in `[groups]`. `None` if there is no such port.
@@ -76,7 +91,7 @@ pub fn add_port(text: &str, name: &str, port: &NewPort) -> Result<String, EditEr
 pub fn remove_port(text: &str, name: &str) -> Result<Option<String>, EditError> {
     let mut document: DocumentMut = text.parse()?;
     let Some(ports) = document.get_mut("ports") else { return Ok(None) };
-    let removed = ports.as_table_like_mut().ok_or(EditError::NoTable)?.remove(name);
+    let removed = ports.as_table_like_mut().ok_or(EditError::NoTable("ports"))?.remove(name);
     match removed {
         None => return Ok(None),
         Some(Item::Table(table)) => keep_comment(&mut document, &table),
@@ -144,8 +159,8 @@ mod tests {
         # the web server\n[ports.web1] # first\nnetwork = \"lab\"\n\n[ports.db1]\nnetwork   = \"lab\"\n\n\
         [groups]\nall = [\"web1\", \"db1\"] # both\n\n# the end\n[policy]\ndefault = \"deny\" # yes\n";
 
-    fn port() -> NewPort {
-        let mut port = NewPort::default();
+    fn port() -> NewSection {
+        let mut port = NewSection::default();
         port.text("network", "lab");
         port.texts("addresses", &["10.0.0.1".to_owned(), "fd00::1".to_owned()]);
         port.number("queues", 2);
@@ -165,7 +180,7 @@ mod tests {
     #[test]
     fn a_port_is_added_between_the_braces_of_the_others() {
         let text = "ports = { web1 = { network = \"lab\" } } # all\n";
-        let mut one = NewPort::default();
+        let mut one = NewSection::default();
         one.text("network", "lab");
         let added = add_port(text, "web2", &one).unwrap();
         assert_eq!(added, "ports = { web1 = { network = \"lab\" } , web2 = { network = \"lab\" } } # all\n");

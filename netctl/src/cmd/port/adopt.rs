@@ -6,7 +6,7 @@ use std::path::Path;
 use super::edit::{Edit, addresses_and_groups};
 use crate::cli::{PortAdoptArgs, PortNameArgs};
 use crate::cmd::block_on;
-use crate::config::edit::{self, NewPort};
+use crate::config::edit::{self, NewSection};
 use crate::config::{Config, Device, PortKind};
 use crate::error::{Error, Outcome};
 use crate::network::{self, Adoptable, Misfit, Netlink, Place};
@@ -30,7 +30,7 @@ pub(super) fn adopt(
         (None, Some(mac)) => mac.to_string(),
         (None, None) => return Err(Error::Edit(unknown_mac(&args.interface))),
     };
-    let mut port = NewPort::default();
+    let mut port = NewSection::default();
     port.text("network", &network);
     port.text("mac", &mac);
     addresses_and_groups(&mut port, &args.new);

@@ -10,7 +10,7 @@ use crate::cli::{EditArgs, NewPortArgs, PortAddArgs, PortNameArgs};
 use crate::cmd::apply::{consent, difference, write_applied};
 use crate::cmd::block_on;
 use crate::cmd::check::sound;
-use crate::config::edit::{self, NewPort};
+use crate::config::edit::{self, NewSection};
 use crate::config::{Device, Port};
 use crate::document;
 use crate::error::{Error, Outcome};
@@ -26,7 +26,7 @@ pub(super) fn add(
 ) -> Result<Outcome, Error> {
     let edit = Edit::begin(bpffs, &args.edit, color)?;
     edit.must_be_new(&args.name)?;
-    let mut port = NewPort::default();
+    let mut port = NewSection::default();
     port.text("network", &args.network);
     let words =
         [("mac", &args.mac), ("ifname", &args.ifname), ("vhost", &args.vhost), ("uplink", &args.uplink)];
@@ -65,7 +65,7 @@ pub(super) fn remove(
 }
 
 /// As a document says them; without an address the parser warns.
-pub(super) fn addresses_and_groups(port: &mut NewPort, args: &NewPortArgs) {
+pub(super) fn addresses_and_groups(port: &mut NewSection, args: &NewPortArgs) {
     match args.addresses.as_slice() {
         [] => {}
         [any] if any == "any" => port.text("addresses", any),
