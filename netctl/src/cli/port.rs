@@ -14,12 +14,12 @@ pub enum PortCommand {
     ///
     /// The port's section goes to the end of the document; `netctl show` prints the whole.
     #[command(
-        after_help = "Example:\n  netctl port add web2 --network lab --address 10.0.0.12 --group web --dry-run"
+        after_help = "Example:\n  netctl port add web2 --network lab --address 10.0.0.12 --group web"
     )]
     Add(PortAddArgs),
 
     /// Take a port out of the running document, and apply it. Its interface goes with it.
-    #[command(after_help = "Example:\n  netctl port remove web1 --dry-run")]
+    #[command(after_help = "Example:\n  netctl port remove web2")]
     Remove(PortNameArgs),
 
     /// Enforce the policy on a tap or macvtap that something else made: libvirt, Incus, KubeVirt, or a command.
@@ -27,7 +27,7 @@ pub enum PortCommand {
     /// The interface stays its owner's: netctl puts its programs on it and changes nothing else. Which network it is
     /// on and, for a macvtap, its guest's MAC address are found by looking. It becomes a port of the running document.
     #[command(
-        after_help = "Example:\n  ip tuntap add vnet0 mode tap && ip link set vnet0 master lab && netctl port adopt vnet0 --mac 52:54:00:00:00:31 --address 10.0.0.31 --dry-run"
+        after_help = "Example:\n  netctl port adopt vnet0 --mac 52:54:00:00:00:31 --address 10.0.0.31"
     )]
     Adopt(PortAdoptArgs),
 
@@ -35,7 +35,7 @@ pub enum PortCommand {
     ///
     /// Its guest is no longer filtered afterwards.
     #[command(
-        after_help = "Example:\n  ip tuntap add vnet1 mode tap && ip link set vnet1 master lab && netctl port adopt vnet1 --mac 52:54:00:00:00:32 --address 10.0.0.32 && netctl port release vnet1"
+        after_help = "Example:\n  netctl port release vnet0"
     )]
     Release(PortNameArgs),
 }
