@@ -68,19 +68,39 @@ impl Lock {
 }
 
 /// What `apply` would change on the host's interfaces.
-pub async fn plan(config: &Config, consent: Consent) -> Result<Plan, ApplyError> {
+pub async fn plan(bpffs: &Path, config: &Config, consent: Consent) -> Result<Plan, ApplyError> {
     let observed = network::observe(&Netlink::connect()?).await?;
-    network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)
+    plan_for(bpffs, config, &observed, consent)
+}
+
+fn plan_for(
+    bpffs: &Path,
+    config: &Config,
+    observed: &Observed,
+    consent: Consent,
+) -> Result<Plan, ApplyError> {
+    let mut plan = network::plan(config, observed, consent).map_err(ApplyError::Conflicts)?;
+    network::adoptions(&mut plan, &running_ports(bpffs)?, config, observed);
+    Ok(plan)
 }
 
 pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Result<Applied, ApplyError> {
-    let config = &document.config;
     // Before anything else: a missing BPF file system is no place for a lock.
+    Pins::at(bpffs)?;
+    apply_locked(bpffs, document, consent, &Lock::take(bpffs)?).await
+}
+
+/// [`apply`], for who has read what runs under the same lock.
+pub async fn apply_locked(
+    bpffs: &Path,
+    document: &Document,
+    consent: Consent,
+    _lock: &Lock,
+) -> Result<Applied, ApplyError> {
     let pins = Pins::at(bpffs)?;
-    let _lock = Lock::take(bpffs)?;
     let netlink = Netlink::connect()?;
     let observed = network::observe(&netlink).await?;
-    let mut plan = network::plan(config, &observed, consent).map_err(ApplyError::Conflicts)?;
+    let mut plan = plan_for(bpffs, &document.config, &observed, consent)?;
     let first = !pins.exist();
     let Switched { kernel, before, compiled, running } =
         match switch(bpffs, document, (&netlink, &observed, &plan)).await {
@@ -99,7 +119,7 @@ pub async fn apply(bpffs: &Path, document: &Document, consent: Consent) -> Resul
     kernel.free_tables_of_others(&compiled.ports.iter().map(|port| port.id).collect())?;
     // Last: counts are no reason to leave a port down.
     before.carry_counters(&kernel, &compiled)?;
-    plan.warnings.extend(silent_switches(config, &network::observe(&netlink).await?));
+    plan.warnings.extend(silent_switches(&document.config, &network::observe(&netlink).await?));
     Ok(Applied { generation: running.generation, plan })
 }
 
@@ -125,6 +145,21 @@ fn silent_switches(config: &Config, observed: &Observed) -> Vec<String> {
         }
     });
     warnings.collect()
+}
+
+/// Ports of the running generation with the indexes of their interfaces; none if nothing runs in this namespace.
+fn running_ports(bpffs: &Path) -> Result<Vec<(String, u32)>, ApplyError> {
+    let kernel = match Kernel::open(bpffs) {
+        Ok(kernel) => kernel,
+        Err(KernelError::NotRunning(_) | KernelError::NoBpffs(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    match kernel.root()? {
+        Some(root) if root.namespace == namespace()? => {
+            Ok(kernel.ports()?.iter().map(|port| (port.name(), port.ifindex)).collect())
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// What [`switch`] leaves to the rest of [`apply`].
@@ -290,7 +325,7 @@ pub async fn down(bpffs: &Path) -> Result<Plan, ApplyError> {
     let netlink = Netlink::connect()?;
     let pins = Pins::at(bpffs);
     let _lock = pins.is_ok().then(|| Lock::take(bpffs)).transpose()?;
-    let plan = network::plan_down(&network::observe(&netlink).await?);
+    let plan = plan_down(bpffs).await?;
     network::apply::remove(&netlink, &plan).await?;
     if let Ok(pins) = pins {
         detach_all(&pins)?;
@@ -300,6 +335,11 @@ pub async fn down(bpffs: &Path) -> Result<Plan, ApplyError> {
 }
 
 /// What [`down`] would remove.
-pub async fn plan_down() -> Result<Plan, ApplyError> {
-    Ok(network::plan_down(&network::observe(&Netlink::connect()?).await?))
+pub async fn plan_down(bpffs: &Path) -> Result<Plan, ApplyError> {
+    let observed = network::observe(&Netlink::connect()?).await?;
+    let mut plan = network::plan_down(&observed);
+    // What cannot be read, such as a layout of another version, can still be taken away.
+    let running = running_ports(bpffs).unwrap_or_default();
+    network::adoptions(&mut plan, &running, &Config::empty(), &observed);
+    Ok(plan)
 }

@@ -1,10 +1,14 @@
 //! What can be typed. Each doc comment is the help text.
 
+mod port;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::kernel::pins::BPFFS;
+
+pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
 
 /// Access control and descriptors for the network ports of virtual machines.
 ///
@@ -66,7 +70,7 @@ pub enum Command {
     #[command(subcommand, after_help = "Example:\n  netctl network list")]
     Network(NetworkCommand),
 
-    /// Ports of the running document.
+    /// Ports of the running document: list them, add and remove them, enforce on interfaces that others made.
     #[command(subcommand, after_help = "Example:\n  netctl port list --json")]
     Port(PortCommand),
 
@@ -177,13 +181,6 @@ pub struct ProbeArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum PortCommand {
-    /// One line per port, with its interface.
-    #[command(after_help = "Example:\n  netctl port list --json")]
-    List(JsonArgs),
 }
 
 #[derive(Debug, Args)]

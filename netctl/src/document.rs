@@ -6,7 +6,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
-use crate::config::{self, Config, Diagnostic, Diagnostics, MAX_DOCUMENT_BYTES, Parsed, Severity};
+use crate::config::{
+    self, Config, Diagnostic, Diagnostics, Lookups, MAX_DOCUMENT_BYTES, Parsed, Picked, Severity,
+};
 use crate::error::Error;
 
 /// A document without errors.
@@ -16,20 +18,32 @@ pub struct Document {
     pub config: Config,
     /// Warnings only.
     pub findings: Diagnostics,
+    /// Networks that the text had no tables for; now it has.
+    pub picked: Vec<Picked>,
 }
+
+/// What only this host knows.
+const HOST: Lookups<'static> = Lookups { users: &config::uid_of, interfaces: &crate::fd::interface::kind };
 
 /// Reads and parses, for who compiles it anyway; the inner error holds all errors of the document.
 pub fn parse(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
     let bytes = read_bytes(path)?;
-    let parsed = config::parse_bytes(&path.display().to_string(), &bytes);
+    let parsed = config::parse_bytes(&path.display().to_string(), &bytes, HOST);
     Ok(parsed.map(|parsed| document(bytes, parsed)))
 }
 
-fn document(bytes: Vec<u8>, Parsed { config, warnings }: Parsed) -> Document {
+/// Parses a text that is no file.
+pub fn parse_text(name: &str, text: String) -> Result<Document, Diagnostics> {
+    config::parse_with(name, &text, HOST).map(|parsed| document(text.into_bytes(), parsed))
+}
+
+fn document(bytes: Vec<u8>, parsed: Parsed) -> Document {
+    let Parsed { config, warnings: findings, picked, explicit } = parsed;
     // The parser has just taken them as text.
-    let text =
-        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-    Document { text, config, findings: warnings }
+    let as_text = |bytes| {
+        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+    };
+    Document { text: explicit.unwrap_or_else(|| as_text(bytes)), config, findings, picked }
 }
 
 /// Reads and checks; the inner error holds all errors of the document.
@@ -39,7 +53,7 @@ pub fn read(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {
 
 /// Checks the bytes of a document.
 pub fn check(name: &str, bytes: Vec<u8>) -> Result<Document, Diagnostics> {
-    let mut document = config::parse_bytes(name, &bytes).map(|parsed| document(bytes, parsed))?;
+    let mut document = config::parse_bytes(name, &bytes, HOST).map(|parsed| document(bytes, parsed))?;
     if let Err(error) = compile_new(&document.config) {
         document.findings.push(compile_diagnostic(&error));
         return Err(document.findings);

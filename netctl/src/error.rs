@@ -29,6 +29,15 @@ pub enum Error {
     RunningDocument,
     #[error("{0}")]
     Question(String),
+    #[error("{0}")]
+    Edit(String),
+    #[error(
+        "netctl is not running here, so there is no network and no policy for a port; describe them in a document \
+         and run `netctl apply FILE` first"
+    )]
+    NothingToEdit,
+    #[error(transparent)]
+    Document(#[from] crate::config::edit::EditError),
     #[error("no map `{name}`{hint}")]
     NoMap { name: String, hint: String },
     #[error("cannot write")]

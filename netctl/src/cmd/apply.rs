@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::block_on;
 use super::check::{parsed_document, sound_document};
-use crate::apply;
+use crate::apply::{self, Applied};
 use crate::cli::{ApplyArgs, FileArgs};
+use crate::config::Picked;
 use crate::diff::{self, RuleChange};
 use crate::document::Document;
 use crate::error::{Error, Outcome};
@@ -18,9 +19,11 @@ use crate::state::State;
 
 /// What applying a document changes.
 #[derive(Serialize)]
-struct Difference {
+pub(super) struct Difference {
     interfaces: Plan,
     policy: Vec<RuleChange>,
+    /// Networks that ports name by an interface.
+    picked: Vec<Picked>,
 }
 
 pub(super) fn run(
@@ -36,8 +39,23 @@ pub(super) fn run(
     }
     let Some(document) = parsed_document(&args.file, color)? else { return Ok(Outcome::No) };
     let applied = block_on(apply::apply(bpffs, &document, consent(args.yes)))??;
-    let written = if args.json {
-        write_json(out, &serde_json::json!({ "generation": applied.generation, "interfaces": applied.plan }))
+    write_applied(&applied, &document, args.json, out)?;
+    Ok(Outcome::Yes)
+}
+
+pub(super) fn write_applied(
+    applied: &Applied,
+    document: &Document,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let written = if json {
+        write_json(
+            out,
+            &serde_json::json!({
+                "generation": applied.generation, "interfaces": applied.plan, "picked": document.picked
+            }),
+        )
     } else {
         let config = &document.config;
         let (rules, ports) = (config.policy.rules.len(), config.ports.len());
@@ -45,8 +63,7 @@ pub(super) fn run(
             writeln!(out, "generation {}: {rules} rules for {ports} ports", applied.generation)
         })
     };
-    written.map_err(Error::Output)?;
-    Ok(Outcome::Yes)
+    written.map_err(Error::Output)
 }
 
 pub(super) fn diff(
@@ -61,22 +78,23 @@ pub(super) fn diff(
     Ok(Outcome::yes_if(difference.interfaces.is_empty() && difference.policy.is_empty()))
 }
 
-const fn consent(yes: bool) -> Consent {
+pub(super) const fn consent(yes: bool) -> Consent {
     if yes { Consent::Given } else { Consent::NotGiven }
 }
 
-fn difference(bpffs: &Path, document: &Document, consent: Consent) -> Result<Difference, Error> {
-    let interfaces = block_on(apply::plan(&document.config, consent))??;
+pub(super) fn difference(bpffs: &Path, document: &Document, consent: Consent) -> Result<Difference, Error> {
+    let interfaces = block_on(apply::plan(bpffs, &document.config, consent))??;
     let running = match State::read(bpffs) {
         Ok(state) => Some(state.config),
         Err(Error::Kernel(crate::kernel::KernelError::NotRunning(_))) => None,
         Err(error) => return Err(error),
     };
-    Ok(Difference { interfaces, policy: diff::policies(running.as_ref(), &document.config) })
+    let policy = diff::policies(running.as_ref(), &document.config);
+    Ok(Difference { interfaces, policy, picked: document.picked.clone() })
 }
 
 impl Difference {
-    fn write(&self, json: bool, out: &mut impl Write) -> Result<(), Error> {
+    pub(super) fn write(&self, json: bool, out: &mut impl Write) -> Result<(), Error> {
         let written = if json {
             write_json(out, self)
         } else {

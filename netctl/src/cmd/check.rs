@@ -2,30 +2,49 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use crate::cli::FileArgs;
-use crate::config::{Diagnostics, Severity};
+use crate::config::{Diagnostics, Picked, Severity};
 use crate::document::{self, Document};
 use crate::error::{Error, Outcome};
 use crate::output::write_json;
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Checked {
+    #[serde(flatten)]
+    findings: Diagnostics,
+    /// Networks that ports name by an interface.
+    picked: Vec<Picked>,
+}
+
 pub(super) fn run(args: &FileArgs, color: bool, out: &mut impl Write) -> Result<Outcome, Error> {
-    let (findings, summary) = match document::read(&args.file)? {
+    let (findings, picked, summary) = match document::read(&args.file)? {
         Ok(document) => {
             let config = &document.config;
             let (rules, ports) = (config.policy.rules.len(), config.ports.len());
-            (document.findings, Some(format!("{rules} rules for {ports} ports are fine")))
+            (document.findings, document.picked, Some(format!("{rules} rules for {ports} ports are fine")))
         }
-        Err(findings) => (findings, None),
+        Err(findings) => (findings, Vec::new(), None),
     };
+    let outcome = Outcome::yes_if(!findings.has_errors());
     if args.json {
-        write_json(out, &findings).map_err(Error::Output)?;
+        write_json(out, &Checked { findings, picked }).map_err(Error::Output)?;
     } else {
         report(&findings, color)?;
+        tell(&picked)?;
         if let Some(summary) = &summary {
             writeln!(out, "{}: {summary}", args.file.display()).map_err(Error::Output)?;
         }
     }
-    Ok(Outcome::yes_if(!findings.has_errors()))
+    Ok(outcome)
+}
+
+/// What was picked where the document leaves it open, to standard error.
+fn tell(picked: &[Picked]) -> Result<(), Error> {
+    let mut err = io::stderr().lock();
+    picked.iter().try_for_each(|picked| writeln!(err, "netctl: {picked}")).map_err(Error::Output)
 }
 
 /// Reads a document for a command that needs one without errors; `None` after its errors were printed.
@@ -38,10 +57,11 @@ pub(super) fn parsed_document(file: &std::path::Path, color: bool) -> Result<Opt
     sound(document::parse(file)?, color)
 }
 
-fn sound(checked: Result<Document, Diagnostics>, color: bool) -> Result<Option<Document>, Error> {
+pub(super) fn sound(checked: Result<Document, Diagnostics>, color: bool) -> Result<Option<Document>, Error> {
     match checked {
         Ok(document) => {
             report(&document.findings, color)?;
+            tell(&document.picked)?;
             Ok(Some(document))
         }
         Err(findings) => {

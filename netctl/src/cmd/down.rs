@@ -11,7 +11,8 @@ use crate::error::{Error, Outcome};
 use crate::output::write_json;
 
 pub(super) fn run(bpffs: &Path, args: &DownArgs, out: &mut impl Write) -> Result<Outcome, Error> {
-    let plan = if args.dry_run { block_on(apply::plan_down())?? } else { block_on(apply::down(bpffs))?? };
+    let plan =
+        if args.dry_run { block_on(apply::plan_down(bpffs))?? } else { block_on(apply::down(bpffs))?? };
     let written = if args.json { write_json(out, &plan) } else { write_plan(&plan, out) };
     written.map_err(Error::Output)?;
     Ok(Outcome::Yes)

@@ -17,7 +17,7 @@ mod stats;
 use std::future::Future;
 use std::io::{self, IsTerminal};
 
-use crate::cli::{Cli, Color, Command, MapCommand, NetworkCommand, PortCommand};
+use crate::cli::{Cli, Color, Command, MapCommand, NetworkCommand};
 use crate::error::{Error, Outcome};
 
 /// Runs the command that was typed.
@@ -32,7 +32,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Down(args) => down::run(bpffs, args, out),
         Command::Network(NetworkCommand::List(args)) => network::list(bpffs, args, out),
         Command::Network(NetworkCommand::Probe(args)) => network::probe(bpffs, args, out),
-        Command::Port(PortCommand::List(args)) => port::list(bpffs, args, out),
+        Command::Port(command) => port::run(bpffs, command, use_color(cli.color), out),
         Command::Run(args) => run::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),

@@ -9,7 +9,7 @@ use super::block_on;
 use crate::cli::{JsonArgs, ProbeArgs};
 use crate::config::{Config, Network, NetworkKind};
 use crate::error::{Error, Outcome, nearest};
-use crate::network::{self, Netlink, NetworkError};
+use crate::network::{self, Netlink, NetworkError, condition};
 use crate::output::{Format, Row, write_json, write_rows};
 use crate::state::State;
 
@@ -22,17 +22,20 @@ struct NetworkRow {
     uplinks: Vec<String>,
     addresses: Vec<String>,
     ports: usize,
+    /// `up`, or the first thing that is wrong with the bridge or the uplinks.
+    state: String,
 }
 
 impl Row for NetworkRow {
     const HEADS: &'static [&'static str] =
-        &["NETWORK", "KIND", "ZONE", "INTERFACE", "PORTS", "UPLINKS", "ADDRESSES"];
+        &["NETWORK", "KIND", "ZONE", "INTERFACE", "STATE", "PORTS", "UPLINKS", "ADDRESSES"];
     fn cells(&self) -> Vec<String> {
         vec![
             self.name.clone(),
             self.kind.to_owned(),
             self.zone.clone(),
             self.interface.clone(),
+            self.state.clone(),
             self.ports.to_string(),
             self.uplinks.join(","),
             self.addresses.join(","),
@@ -42,6 +45,7 @@ impl Row for NetworkRow {
 
 pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let config = State::read(bpffs)?.config;
+    let observed = block_on(async { network::observe(&Netlink::connect()?).await })??;
     let rows: Vec<NetworkRow> = config
         .networks
         .iter()
@@ -52,6 +56,7 @@ pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Resul
             interface: network.interface.clone(),
             uplinks: network.uplinks.clone(),
             addresses: network.addresses.iter().map(ToString::to_string).collect(),
+            state: condition::of_network(&observed, network).to_string(),
             ports: config.ports.values().filter(|port| port.network == *name).count(),
         })
         .collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::block_on;
 use crate::cli::RunArgs;
-use crate::config::PortKind;
+use crate::config::{Device, PortKind};
 use crate::error::{Error, Outcome};
 use crate::network::Netlink;
 use crate::state::State;
@@ -18,6 +18,12 @@ pub(super) fn run(bpffs: &Path, args: &RunArgs, out: &mut impl Write) -> Result<
     for name in &args.ports {
         state.ports_named(Some(name))?;
         let port = state.config.ports.get(name).ok_or_else(|| Error::no_port(name, &state.config))?;
+        if port.device == Device::Adopted {
+            return Err(Error::Edit(format!(
+                "port `{name}` is adopted: whoever made `{}` opens it and hands it to the guest",
+                port.interface
+            )));
+        }
         let network = state.config.networks.get(&port.network);
         ports.push(RunPort {
             name: name.clone(),

@@ -6,11 +6,13 @@
 mod compare;
 mod derive;
 mod diagnostic;
+pub mod edit;
 mod escape;
 mod limits;
 mod model;
 mod owner;
 mod parse;
+mod pick;
 mod print;
 mod render;
 mod report;
@@ -25,7 +27,8 @@ pub use limits::*;
 pub use model::*;
 pub use owner::uid_of;
 pub use parse::port::UserLookup;
-pub use parse::{Parsed, parse, parse_bytes, parse_with_users};
+pub use parse::{Lookups, Parsed, parse, parse_bytes, parse_with, parse_with_users};
+pub use pick::{InterfaceKind, InterfaceLookup, Picked};
 pub use print::{print, print_rule_text};
 pub use schema::schema;
 

@@ -132,7 +132,7 @@ struct Pool {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Port {
-    /// The network that it belongs to.
+    /// The network that it belongs to, or an interface of the host.
     network: Name,
     /// MAC address of the guest's NIC. Default: derived from the name.
     mac: Option<MacAddress>,

@@ -5,6 +5,7 @@
 
 mod detached;
 mod error;
+pub mod interface;
 mod ioctl;
 pub mod macvtap;
 pub mod packet;

@@ -73,7 +73,7 @@ pub const NO_TCX: &str = "NETCTL_NO_TCX";
 
 /// A tap hands frames from the guest to the host's ingress; the other way is its egress. A macvtap transmits what
 /// the guest sends, as any interface on top of another: its hooks are the other way round.
-const fn hook(kind: PortKind, direction: Direction) -> TcAttachType {
+pub(super) const fn hook(kind: PortKind, direction: Direction) -> TcAttachType {
     match (kind, direction) {
         (PortKind::Tap, Direction::FromGuest) | (PortKind::Macvtap, Direction::ToGuest) => {
             TcAttachType::Ingress
@@ -126,7 +126,8 @@ impl Kernel {
         if self.is_attached(place, program)? { Ok(()) } else { self.attach_program(place, program, hook) }
     }
 
-    /// Whether the owner's link is there and on this interface; a link of an interface that is gone is removed.
+    /// Whether the owner's link is there and on this interface. A link of an interface that is gone is removed; one
+    /// that enforces on another stays, under another name, until [`Kernel::detach_others`] after the switch.
     fn is_attached(&self, place: &Place<'_>, program: &str) -> Result<bool, KernelError> {
         let path = self.pins.link(place.owner, program);
         let fail = |source| KernelError::map("links", "asking about a link", source);
@@ -135,10 +136,12 @@ impl Kernel {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(fail(error)),
         };
-        if sys::link_ifindex(link.as_fd()).map_err(fail)? == place.ifindex {
-            return Ok(true);
-        }
-        fs::remove_file(&path).map_err(|source| KernelError::Remove { path, source })?;
+        let set_aside = match sys::link_ifindex(link.as_fd()).map_err(fail)? {
+            0 => fs::remove_file(&path),
+            there if there == place.ifindex => return Ok(true),
+            there => fs::rename(&path, self.pins.former_link(place.owner, program, there)),
+        };
+        set_aside.map_err(|source| KernelError::Remove { path, source })?;
         Ok(false)
     }
 

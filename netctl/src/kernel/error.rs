@@ -47,7 +47,7 @@ pub enum KernelError {
     NotRunning(PathBuf),
     #[error("another netctl is changing this host; it holds the lock of {path}", path = .0.display())]
     Locked(PathBuf),
-    #[error("port `{port}` has no interface to put its programs on; this is a defect of netctl")]
+    #[error("port `{port}` has no interface now to put its programs on; run `netctl apply` again")]
     NoInterface { port: String },
     #[error("the kernel would not run the program on this packet")]
     TestRun(#[source] io::Error),

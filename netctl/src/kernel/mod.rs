@@ -9,6 +9,7 @@ pub mod attach;
 mod bytes;
 mod clsact;
 pub mod detach;
+mod enforced;
 mod error;
 pub mod events;
 pub mod load;

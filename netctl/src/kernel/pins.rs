@@ -101,6 +101,11 @@ impl Pins {
         self.links().join(format!("{}+{program}", owner.replace('.', "+_")))
     }
 
+    /// A link of the owner to an interface that it is leaving: a link of nobody's, that goes with the next apply.
+    pub fn former_link(&self, owner: &str, program: &str, ifindex: u32) -> PathBuf {
+        self.link(&format!("{owner}+{program}"), &ifindex.to_string())
+    }
+
     /// Begins like no port: names begin with a letter or a digit.
     pub fn mark(&self, mark: Mark, ifindex: u32) -> PathBuf {
         self.links().join(format!("+{}+{ifindex}", mark.name()))

@@ -26,6 +26,20 @@ pub(super) fn has_clsact(ifindex: u32) -> io::Result<bool> {
     Ok(found)
 }
 
+/// Whether netctl's filter is on a hook.
+pub(super) fn has_filter(ifindex: u32, hook: TcAttachType) -> io::Result<bool> {
+    let mut found = false;
+    let parent = parent(hook);
+    let request =
+        Request { kind: libc::RTM_GETTFILTER, flags: libc::NLM_F_DUMP, parent, ..Request::on(ifindex) };
+    let listed = request.run(|answer| {
+        found |= answer.ifindex == ifindex
+            && answer.handle == u32::from(HANDLE)
+            && answer.info >> 16 == u32::from(PRIORITY);
+    });
+    Ok(tolerate(listed)? && found)
+}
+
 /// Takes netctl's filter off a hook. `false` if there is none, or the interface is gone.
 pub(super) fn delete_filter(ifindex: u32, hook: TcAttachType) -> io::Result<bool> {
     let info = u32::from(PRIORITY) << 16 | u32::from((libc::ETH_P_ALL as u16).to_be());
@@ -93,7 +107,10 @@ struct Request {
 /// What is read of an answer.
 struct Answer<'a> {
     ifindex: u32,
+    handle: u32,
     parent: u32,
+    /// Priority and protocol of a filter.
+    info: u32,
     attributes: &'a [u8],
 }
 
@@ -169,7 +186,9 @@ fn read(mut rest: &[u8], each: &mut impl FnMut(&Answer<'_>)) -> io::Result<Optio
             }
             _ => each(&Answer {
                 ifindex: word(message, HEADER + 4).ok_or_else(bad)?,
+                handle: word(message, HEADER + 8).ok_or_else(bad)?,
                 parent: word(message, HEADER + 12).ok_or_else(bad)?,
+                info: word(message, HEADER + 16).ok_or_else(bad)?,
                 attributes: message.get(HEADER + 20..).ok_or_else(bad)?,
             }),
         }

@@ -16,6 +16,10 @@ pub struct Plan {
     pub start: Vec<Change>,
     /// What the document does not name any more.
     pub remove: Vec<Change>,
+    /// Interfaces of others that get the programs, and nothing else.
+    pub adopt: Vec<Change>,
+    /// Adopted interfaces that the document does not name any more: they lose the programs, and nothing else.
+    pub release: Vec<Change>,
     /// What netctl leaves alone but the reader should know.
     pub warnings: Vec<String>,
 }
@@ -58,7 +62,8 @@ impl Plan {
 
     /// In the order in which they are made.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.make.iter().chain(&self.start).chain(&self.remove)
+        let made = self.make.iter().chain(&self.start).chain(&self.adopt);
+        made.chain(&self.remove).chain(&self.release)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::adopt::Misfit;
 use crate::config::Mac;
 use crate::fd::FdError;
 
@@ -148,4 +149,11 @@ pub enum Problem {
         "uplink `{uplink}` of network `{network}` is {what}; an uplink is a NIC that netctl did not make"
     )]
     UplinkOurs { network: String, uplink: String, what: String },
+    #[error(
+        "port `{port}` adopts the interface `{interface}`, but there is no such interface now; start what makes it, \
+         or give it up with `netctl port release {port}`"
+    )]
+    AdoptMissing { port: String, interface: String },
+    #[error("port `{port}` cannot adopt the interface `{interface}`: {why}")]
+    Adopt { port: String, interface: String, why: Misfit },
 }

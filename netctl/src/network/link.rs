@@ -159,6 +159,10 @@ impl Observed {
         self.names.get(name).and_then(|index| self.by_index.get(index))
     }
 
+    pub fn by_index(&self, index: u32) -> Option<&Interface> {
+        self.by_index.get(&index)
+    }
+
     /// The interface that `interface` is a port of.
     pub fn master_of(&self, interface: &Interface) -> Option<&Interface> {
         interface.master.and_then(|index| self.by_index.get(&index))

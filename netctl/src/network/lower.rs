@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::address;
+use super::adopt;
 use super::bridge::describe;
 use super::change::{Action, Change, Object};
 use super::error::Problem;
@@ -63,6 +64,7 @@ fn one_each<'a>(
         .map(|(name, port)| (name.as_str(), port))
         .collect();
     let mut free: Vec<&Interface> = usable.to_vec();
+    free.retain(|lower| !adopt::lowers(draft, name).any(|index| index == lower.index));
     let mut take = |port: &'a str, wanted: &dyn Fn(&Interface) -> bool| {
         if lowers.contains_key(port) {
             return;
@@ -139,7 +141,9 @@ fn problem(draft: &Draft<'_>, (name, network): (&str, &Network), found: &Interfa
         let passthru = matches!(upper.kind, Kind::Macvtap(MacvtapFacts { mode: Mode::Passthru, .. }));
         passthru || (exclusive && upper.is_macvlan())
     });
-    if let Some(upper) = foreign {
+    let makes_ports =
+        draft.config.ports.values().any(|port| port.network == name && port.device == Device::Made);
+    if let Some(upper) = foreign.filter(|_| makes_ports) {
         let other = upper.name.clone();
         return Some(Problem::LowerInUse { network: network_name, uplink, other });
     }

@@ -5,9 +5,11 @@
 //! die at any point and the next plan heals what it left. Descriptors are the business of [`crate::fd`].
 
 mod address;
+mod adopt;
 pub mod apply;
 mod bridge;
 mod change;
+pub mod condition;
 mod error;
 mod leftover;
 mod link;
@@ -25,7 +27,9 @@ mod tag;
 mod tap;
 mod uplink;
 
+pub use adopt::{Adoptable, Misfit, Place, adoptable, adoptions};
 pub use change::{Action, Change, Object, Plan};
+pub use condition::Condition;
 pub use error::{Conflict, NetworkError, Problem};
 pub use link::{Address, BridgeFacts, BridgePort, Interface, Kind, MacvtapFacts, Mode, Observed, TapFacts};
 pub use netlink::Netlink;

@@ -6,7 +6,7 @@ use super::change::Plan;
 use super::error::{Conflict, Problem};
 use super::link::Observed;
 use super::step::Step;
-use super::{bridge, leftover, macvtap, room, tap, uplink};
+use super::{adopt, bridge, leftover, macvtap, room, tap, uplink};
 use crate::config::{Config, Network};
 
 /// What the parts of the planner share.
@@ -61,6 +61,7 @@ pub fn plan(config: &Config, observed: &Observed, consent: Consent) -> Result<Pl
     bridges().for_each(|(name, network)| uplink::plan(&mut draft, name, network));
     tap::plan(&mut draft);
     macvtap::plan(&mut draft);
+    adopt::plan(&mut draft);
     // Deleting cannot be undone: it comes after everything that may fail.
     draft.plan.make.sort_by_key(|change| change.steps.iter().any(|step| matches!(step, Step::Delete { .. })));
     leftover::plan(&mut draft.plan, &wanted(config), observed);

@@ -10,9 +10,11 @@ use nix::net::if_::if_nametoindex;
 const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
+const BPF_PROG_QUERY: libc::c_int = 16;
 const BPF_PROG_TYPE_XDP: u32 = 6;
 const BPF_XDP: u32 = 37;
 const BPF_TCX_INGRESS: u32 = 46;
+const BPF_TCX_EGRESS: u32 = 47;
 /// linux/if_link.h
 const XDP_FLAGS_SKB_MODE: u32 = 2;
 const XDP_PASS: i32 = 2;
@@ -52,6 +54,23 @@ struct LinkCreate {
     flags: u32,
 }
 
+/// The beginning of `union bpf_attr` for `BPF_PROG_QUERY`.
+#[repr(C)]
+#[derive(Default)]
+struct ProgQuery {
+    target_ifindex: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    prog_ids: u64,
+    count: u32,
+    pad: u32,
+    prog_attach_flags: u64,
+    link_ids: u64,
+    link_attach_flags: u64,
+    revision: u64,
+}
+
 /// Sends everything that comes in on `from` out of `to`, as long as the returned descriptor is open. Both are
 /// interfaces of the calling thread's network namespace.
 ///
@@ -85,6 +104,39 @@ pub fn xdp_pass(interface: &str) -> Result<OwnedFd> {
 
 const fn op(code: u8, registers: u8, immediate: i32) -> Instruction {
     Instruction { code, registers, offset: 0, immediate }
+}
+
+/// Programs that tcx has on an interface: towards the host, and away from it.
+///
+/// # Errors
+/// If the kernel has no tcx (before 6.6), or the interface does not exist.
+pub fn tcx_programs(interface: &str) -> Result<[Vec<u32>; 2]> {
+    let index = if_nametoindex(interface).with_context(|| format!("there is no interface {interface}"))?;
+    let query = |attach_type| {
+        let mut ids = vec![0; 64];
+        let mut query = ProgQuery {
+            target_ifindex: index,
+            attach_type,
+            prog_ids: ids.as_mut_ptr() as u64,
+            count: ids.len() as u32,
+            ..ProgQuery::default()
+        };
+        // SAFETY: the kernel reads and writes `query`, and writes at most `count` numbers to `ids`.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_PROG_QUERY,
+                std::ptr::from_mut(&mut query),
+                size_of::<ProgQuery>(),
+            )
+        };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        ids.truncate(query.count as usize);
+        Ok(ids)
+    };
+    Ok([query(BPF_TCX_INGRESS)?, query(BPF_TCX_EGRESS)?])
 }
 
 fn load(prog_type: u32, program: &[Instruction]) -> io::Result<OwnedFd> {

@@ -39,6 +39,8 @@ fn the_help_of_every_command_has_an_example_that_works() {
     Sandbox::run(|sandbox| {
         let lab = Lab::new(sandbox);
         lab.apply();
+        // What the examples of `port` adopt.
+        lab.sh("ip tuntap add vnet0 mode tap && ip link set vnet0 master lab up").expect_code(0);
         let commands = every_command(&lab);
         for known in ["netctl port list", "netctl run", "netctl completions", "netctl map dump"] {
             assert!(commands.iter().any(|command| command == known), "no {known} in {commands:?}");

@@ -90,6 +90,7 @@ fn networks_ports_and_maps_are_the_same_as_a_table_and_as_json() {
             ("KIND", "{kind}"),
             ("ZONE", "{zone}"),
             ("INTERFACE", "{interface}"),
+            ("STATE", "{state}"),
             ("PORTS", "{ports}"),
             ("UPLINKS", "{uplinks}"),
             ("ADDRESSES", "{addresses}"),
@@ -98,7 +99,9 @@ fn networks_ports_and_maps_are_the_same_as_a_table_and_as_json() {
         let ports: Columns = &[
             ("PORT", "{name}"),
             ("NETWORK", "{network}"),
+            ("KIND", "{kind}"),
             ("INTERFACE", "{interface}"),
+            ("STATE", "{state}"),
             ("MAC", "{mac}"),
             ("QUEUES", "{queues}"),
             ("GROUPS", "{groups}"),

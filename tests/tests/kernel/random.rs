@@ -128,8 +128,13 @@ fn random_frames_under_random_policies_have_one_verdict() {
             let compiled = compile(&config, &ids, &Budget::default()).unwrap();
             // The next tables take the flows of these.
             let compiled: &'static Compiled = Box::leak(Box::new(compiled));
-            let publication =
-                Publication { compiled, interfaces: host.interfaces, document: "", namespace: 0 };
+            let publication = Publication {
+                compiled,
+                interfaces: host.interfaces,
+                uplinks: &[],
+                document: "",
+                namespace: 0,
+            };
             let generation = host.kernel.switch(host.kernel.fill(&publication).unwrap()).unwrap();
             let mut tables = HostTables::new(&publication, generation);
             if let Some(before) = &before {

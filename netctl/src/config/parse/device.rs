@@ -52,14 +52,29 @@ pub(super) fn device(section: &Section<'_, '_>, network: Option<&Network>, repor
             Device::Vfio
         }
         (true, false) => {
-            if section.entry("ifname").is_none() {
-                let message = "an adopted port needs the name of its interface";
-                report.error(section.span, message, "add `ifname = \"vnet0\"`");
-            }
+            check_adopted(section, report);
             Device::Adopted
         }
         (false, true) => Device::Vfio,
         (false, false) => Device::Made,
+    }
+}
+
+/// What the interface is, is its owner's business; whose frames come out of it, only the document can say.
+fn check_adopted(section: &Section<'_, '_>, report: &mut Report) {
+    if section.entry("ifname").is_none() {
+        let message = "an adopted port needs the name of its interface";
+        report.error(section.span, message, "add `ifname = \"vnet0\"`");
+    }
+    if section.entry("mac").is_none() {
+        let message = "an adopted port needs the MAC address of its guest's NIC";
+        report.error(section.span, message, "add `mac = \"52:54:00:00:00:11\"`, as the guest has it");
+    }
+    for key in ["queues", "owner", "mtu", "vhost", "uplink"] {
+        if let Some(node) = section.node(key) {
+            let message = format!("an adopted port has no `{key}`: its interface is as its owner made it");
+            report.error(node.span, message, "remove it");
+        }
     }
 }
 

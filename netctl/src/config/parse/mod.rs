@@ -29,6 +29,7 @@ use self::section::{Field, Section};
 use super::diagnostic::Diagnostics;
 use super::limits::MAX_DOCUMENT_BYTES;
 use super::model::{Config, Port};
+use super::pick::{self, InterfaceKind, InterfaceLookup, Picked, pick};
 use super::report::Report;
 use super::source::{Source, Span};
 use super::tree::{self, Table, Value};
@@ -47,9 +48,20 @@ pub struct Parsed {
     pub config: Config,
     /// Warnings only. The compiler adds its own, with [`super::Diagnostic::on_line`].
     pub warnings: Diagnostics,
+    /// Networks that are no tables of the text.
+    pub picked: Vec<Picked>,
+    /// The text with a table for each of them at its end; `None` if there are none.
+    pub explicit: Option<String>,
 }
 
-/// Reads a document. `name` is what messages call it, such as the file's path.
+/// Whom to ask about what only the host knows.
+#[derive(Clone, Copy)]
+pub struct Lookups<'a> {
+    pub users: UserLookup<'a>,
+    pub interfaces: InterfaceLookup<'a>,
+}
+
+/// Reads a document that names no interfaces as networks. `name` is what messages call it, such as the file's path.
 ///
 /// # Errors
 /// Everything that is wrong with the document, and the warnings.
@@ -62,6 +74,36 @@ pub fn parse(name: &str, text: &str) -> Result<Parsed, Diagnostics> {
 /// # Errors
 /// As [`parse()`].
 pub fn parse_with_users(name: &str, text: &str, users: UserLookup<'_>) -> Result<Parsed, Diagnostics> {
+    parse_with(name, text, Lookups { users, interfaces: &|_| None })
+}
+
+/// As [`parse()`]; a port may also name an interface that `lookups` knows in place of a network.
+///
+/// # Errors
+/// As [`parse()`].
+pub fn parse_with(name: &str, text: &str, lookups: Lookups<'_>) -> Result<Parsed, Diagnostics> {
+    let (parsed, found) = read(name, text, lookups)?;
+    let picks: Vec<_> = found.iter().filter_map(|(interface, kind)| pick(interface, kind)).collect();
+    if picks.is_empty() {
+        return parsed;
+    }
+    // Now that they are there, everything else can be checked.
+    let explicit = pick::explicit(text, &picks).ok();
+    let (parsed, _) =
+        read(name, explicit.as_deref().unwrap_or(text), Lookups { interfaces: &|_| None, ..lookups })?;
+    let picked = picks.into_iter().map(|(picked, _)| picked).collect();
+    parsed.map(|parsed| Parsed { picked, explicit, ..parsed })
+}
+
+type Found = BTreeMap<String, InterfaceKind>;
+
+/// The document, or what is wrong with it; and the interfaces that ports name as networks. A text that cannot be read
+/// at all is the outer error.
+fn read(
+    name: &str,
+    text: &str,
+    lookups: Lookups<'_>,
+) -> Result<(Result<Parsed, Diagnostics>, Found), Diagnostics> {
     check_size(name, text.len())?;
     let source = Arc::new(Source::new(name, text));
     let mut report = Report::new(Arc::clone(&source));
@@ -70,19 +112,24 @@ pub fn parse_with_users(name: &str, text: &str, users: UserLookup<'_>) -> Result
     if reading.syntax.is_broken() {
         return Err(report.finish());
     }
-    let config = config(&reading.root, users, &mut report);
-    let found = report.finish();
-    if found.has_errors() { Err(found) } else { Ok(Parsed { config, warnings: found }) }
+    let (config, found) = config(&reading.root, lookups, &mut report);
+    let warnings = report.finish();
+    let parsed = if warnings.has_errors() {
+        Err(warnings)
+    } else {
+        Ok(Parsed { config, warnings, picked: Vec::new(), explicit: None })
+    };
+    Ok((parsed, found))
 }
 
-/// As [`parse()`], for a file's bytes, which need not be text.
+/// As [`parse_with()`], for a file's bytes, which need not be text.
 ///
 /// # Errors
 /// As [`parse()`].
-pub fn parse_bytes(name: &str, bytes: &[u8]) -> Result<Parsed, Diagnostics> {
+pub fn parse_bytes(name: &str, bytes: &[u8], lookups: Lookups<'_>) -> Result<Parsed, Diagnostics> {
     check_size(name, bytes.len())?;
     let error = match std::str::from_utf8(bytes) {
-        Ok(text) => return parse(name, text),
+        Ok(text) => return parse_with(name, text, lookups),
         Err(error) => error,
     };
     let (good, bad) = bytes.split_at(error.valid_up_to());
@@ -103,7 +150,7 @@ fn check_size(name: &str, bytes: usize) -> Result<(), Diagnostics> {
     Err(report.finish())
 }
 
-fn config(root: &Table<'_>, users: UserLookup<'_>, report: &mut Report) -> Config {
+fn config(root: &Table<'_>, lookups: Lookups<'_>, report: &mut Report) -> (Config, Found) {
     let section = Section::new(root, FIELDS, ("the document", Span::default()), report);
     let [networks, ports, groups, sets] =
         ["networks", "ports", "groups", "sets"].map(|name| table(&section, name, report));
@@ -116,8 +163,10 @@ fn config(root: &Table<'_>, users: UserLookup<'_>, report: &mut Report) -> Confi
     let mut claims = Claims::default();
     let networks = networks.map(|table| network::networks(table, &mut claims, report)).unwrap_or_default();
     let known = networks.iter().map(|network| (network.name.text, network)).collect();
-    let mut around = Around { networks: known, claims, users, asked: HashMap::new() };
+    let mut around =
+        Around { networks: known, claims, lookups, asked: HashMap::new(), interfaces: HashMap::new() };
     let ports = ports.map(|table| port::ports(table, &mut around, report)).unwrap_or_default();
+    let found = around.found();
     let mut ports: BTreeMap<String, Port> =
         ports.into_iter().map(|(name, port)| (name.to_owned(), port)).collect();
 
@@ -125,7 +174,7 @@ fn config(root: &Table<'_>, users: UserLookup<'_>, report: &mut Report) -> Confi
     let sets = group::sets(sets, report);
     let policy = policy::policy(section.entry("policy"), &names, report);
     let networks = networks.into_iter().map(|read| (read.name.text.to_owned(), read.network)).collect();
-    Config { networks, ports, sets, groups, policy }
+    (Config { networks, ports, sets, groups, policy }, found)
 }
 
 /// The table of a top-level key.

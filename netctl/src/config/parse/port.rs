@@ -1,12 +1,13 @@
 //! `[ports.NAME]`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Lookups;
 use super::address::port_address;
 use super::claims::{Claims, Owner};
 use super::device;
 use super::mac;
-use super::name::{Kind, Names, check_interface};
+use super::name::{Kind, Names, check_interface, check_name};
 use super::nearest::nearest;
 use super::network::{self, MAX_MTU, MIN_MTU, MIN_MTU_IPV6, derived_interface, mtu_too_small};
 use super::section::{Field, Section, Text};
@@ -14,6 +15,7 @@ use crate::config::derive::{self, Named};
 use crate::config::escape::{quoted, shortened};
 use crate::config::limits::MAX_PORTS;
 use crate::config::model::{Addresses, Port, Vhost};
+use crate::config::pick::InterfaceKind;
 use crate::config::report::{Finding, Report};
 use crate::config::tree::{Entry, Table, Value};
 
@@ -49,9 +51,29 @@ pub type UserLookup<'a> = &'a dyn Fn(&str) -> Option<u32>;
 pub(super) struct Around<'a, 'd> {
     pub(super) networks: HashMap<&'d str, &'a network::Read<'d>>,
     pub(super) claims: Claims<'d>,
-    pub(super) users: UserLookup<'a>,
+    pub(super) lookups: Lookups<'a>,
     /// What `users` has answered: a question may go to a directory server, and most ports have one owner.
     pub(super) asked: HashMap<&'d str, Option<u32>>,
+    /// Names that are no networks, and what the host says about them.
+    pub(super) interfaces: HashMap<&'d str, Option<InterfaceKind>>,
+}
+
+impl<'d> Around<'_, 'd> {
+    /// What a name is that no network has.
+    fn interface(&mut self, name: &'d str) -> Option<&InterfaceKind> {
+        let lookup = self.lookups.interfaces;
+        // What cannot name a network and an interface is neither.
+        let ask =
+            || if check_name(name, "").and(check_interface(name)).is_ok() { lookup(name) } else { None };
+        self.interfaces.entry(name).or_insert_with(ask).as_ref()
+    }
+
+    /// The interfaces that ports name as networks.
+    pub(super) fn found(&self) -> BTreeMap<String, InterfaceKind> {
+        let known =
+            self.interfaces.iter().filter_map(|(name, kind)| Some(((*name).to_owned(), kind.clone()?)));
+        known.collect()
+    }
 }
 
 /// Takes the names of all ports, and of the groups they name.
@@ -116,7 +138,7 @@ type Network<'a, 'd> = Option<&'a network::Read<'d>>;
 
 fn network<'a, 'd>(
     section: &Section<'d, '_>,
-    around: &Around<'a, 'd>,
+    around: &mut Around<'a, 'd>,
     report: &mut Report,
 ) -> Network<'a, 'd> {
     if section.entry("network").is_none() {
@@ -124,16 +146,29 @@ fn network<'a, 'd>(
     }
     let name = section.text("network", report)?;
     let network = around.networks.get(name.text).copied();
-    if network.is_none() {
-        let known: BTreeSet<&str> = around.networks.keys().copied().collect();
-        let near = if report.is_full() { None } else { nearest(name.text, known.into_iter()) };
-        let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "define it: a table of [networks] with a `kind`".to_owned(),
-        };
-        report.error(name.span, format!("there is no network {}", quoted(name.text)), help);
+    if network.is_some() {
+        return network;
     }
-    network
+    match around.interface(name.text) {
+        Some(InterfaceKind::Unfit { what, help }) => {
+            let message = format!("{} is {what}, which is no network", quoted(name.text));
+            report.error(name.span, message, help.clone());
+        }
+        // The document is read again with a network of that name.
+        Some(_) => {}
+        None => unknown(name, around, report),
+    }
+    None
+}
+
+fn unknown(name: Text<'_>, around: &Around<'_, '_>, report: &mut Report) {
+    let known: BTreeSet<&str> = around.networks.keys().copied().collect();
+    let near = if report.is_full() { None } else { nearest(name.text, known.into_iter()) };
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "define it: a table of [networks] with a `kind`".to_owned(),
+    };
+    report.error(name.span, format!("there is no network {}", quoted(name.text)), help);
 }
 
 fn mac<'d>(
@@ -237,7 +272,7 @@ fn owner<'d>(section: &Section<'d, '_>, around: &mut Around<'_, 'd>, report: &mu
             }
         },
         Value::String(name) => {
-            let users = around.users;
+            let users = around.lookups.users;
             let uid = *around.asked.entry(name).or_insert_with(|| users(name));
             if uid.is_none() {
                 let message = format!("there is no user {} on this host", quoted(name));

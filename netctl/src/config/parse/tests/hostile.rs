@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::{findings, read};
+use crate::config::Diagnostics;
 use crate::config::diagnostic::Severity;
 use crate::config::limits::*;
-use crate::config::parse::{parse, parse_bytes};
+use crate::config::parse::{Lookups, Parsed, parse, parse_bytes};
 
 /// The only thing that is said about a document that is refused.
 #[track_caller]
@@ -16,21 +17,25 @@ fn refused(text: &str) -> String {
     found[0].clone()
 }
 
+fn bytes(of: &[u8]) -> Result<Parsed, Diagnostics> {
+    parse_bytes("host.toml", of, Lookups { users: &|_| None, interfaces: &|_| None })
+}
+
 #[test]
 fn a_document_beyond_the_size_limit_is_refused_unread() {
     let text = "#".repeat(MAX_DOCUMENT_BYTES + 1);
     let expected = "1:1 the document has 16777217 bytes, more than 16777216 | put addresses into sets, and services into lists of one rule";
     assert_eq!(refused(&text), expected);
     assert!(parse("host.toml", &text[1..]).is_ok());
-    assert!(parse_bytes("host.toml", &[0xff; MAX_DOCUMENT_BYTES + 1]).is_err());
+    assert!(bytes(&[0xff; MAX_DOCUMENT_BYTES + 1]).is_err());
 }
 
 #[test]
 fn bytes_that_are_not_text_are_refused_where_they_are() {
-    let refused = parse_bytes("host.toml", b"# \xc3\xa9\n# caf\xe9 ").unwrap_err();
+    let refused = bytes(b"# \xc3\xa9\n# caf\xe9 ").unwrap_err();
     let first = refused.iter().next().unwrap();
     assert_eq!((first.line, first.column, first.message.as_str()), (2, 6, "byte 0xe9 is not UTF-8"));
-    assert!(parse_bytes("host.toml", "# café".as_bytes()).is_ok());
+    assert!(bytes("# café".as_bytes()).is_ok());
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! `netctl port list`: the ports of the running document, and what the host says about them.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::cli::JsonArgs;
+use crate::cmd::block_on;
+use crate::config::{Addresses, Device, Port, PortKind};
+use crate::error::{Error, Outcome};
+use crate::kernel::attach::AttachPort;
+use crate::kernel::running::RunningPort;
+use crate::network::{self, Condition, Netlink, Observed, condition};
+use crate::output::{Format, Row, write_rows};
+use crate::state::State;
+
+#[derive(Serialize)]
+struct PortRow {
+    name: String,
+    network: String,
+    /// What the guest is plugged into: `tap`, `macvtap`, or `vfio` for a function that it drives itself.
+    kind: &'static str,
+    interface: String,
+    /// Of the interface that the running policy knows.
+    ifindex: Option<u32>,
+    id: Option<u32>,
+    mac: String,
+    /// `["any"]` where they are not checked.
+    addresses: Vec<String>,
+    groups: Vec<String>,
+    queues: u16,
+    /// `up`, or the first thing that is wrong.
+    state: String,
+    /// The interface is someone else's.
+    adopted: bool,
+    /// The policy is enforced on the interface that is there now; also where there is none.
+    filtered: bool,
+}
+
+impl Row for PortRow {
+    const HEADS: &'static [&'static str] =
+        &["PORT", "NETWORK", "KIND", "INTERFACE", "STATE", "MAC", "QUEUES", "GROUPS", "ADDRESSES"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.network.clone(),
+            self.kind.to_owned(),
+            self.interface.clone(),
+            if self.adopted { format!("{}, adopted", self.state) } else { self.state.clone() },
+            self.mac.clone(),
+            self.queues.to_string(),
+            self.groups.join(","),
+            self.addresses.join(","),
+        ]
+    }
+}
+
+pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Result<Outcome, Error> {
+    let state = State::read(bpffs)?;
+    let observed = block_on(async { network::observe(&Netlink::connect()?).await })??;
+    let rows: Vec<PortRow> =
+        state.config.ports.iter().map(|port| row(port, &state, &observed)).collect::<Result<_, _>>()?;
+    write_rows(out, &rows, Format::json_if(args.json)).map_err(Error::Output)?;
+    Ok(Outcome::Yes)
+}
+
+fn row((name, port): (&String, &Port), state: &State, observed: &Observed) -> Result<PortRow, Error> {
+    let running = state.ports.iter().find(|running| running.name() == *name);
+    let condition = condition_of((name, port), running, state, observed)?;
+    let groups = state.config.groups.iter().filter(|(_, members)| members.contains(name));
+    let network = state.config.networks.get(&port.network);
+    Ok(PortRow {
+        network: port.network.clone(),
+        kind: match (port.device, network) {
+            (Device::Vfio, _) => "vfio",
+            (_, network) => network.map_or(PortKind::Tap, |network| network.kind.port_kind()).name(),
+        },
+        interface: port.interface.clone(),
+        ifindex: running.map(|running| running.ifindex),
+        id: running.map(|running| running.entry.id),
+        mac: port.mac.to_string(),
+        addresses: match &port.addresses {
+            Addresses::Any => vec!["any".to_owned()],
+            Addresses::Listed(addresses) => addresses.iter().map(ToString::to_string).collect(),
+        },
+        groups: groups.map(|(group, _)| group.clone()).collect(),
+        queues: port.queues,
+        state: condition.to_string(),
+        adopted: port.device == Device::Adopted,
+        filtered: condition != Condition::NotFiltered,
+        name: name.clone(),
+    })
+}
+
+fn condition_of(
+    (name, port): (&str, &Port),
+    running: Option<&RunningPort>,
+    state: &State,
+    observed: &Observed,
+) -> Result<Condition, Error> {
+    // The parser has resolved the network's name.
+    let Some(network) = state.config.networks.get(&port.network) else { return Ok(Condition::Missing) };
+    let index = running.map(|running| running.ifindex);
+    let kind = network.kind.port_kind();
+    let enforced = match running {
+        Some(RunningPort { ifindex, entry }) => {
+            let (id, interface, ifindex) = (entry.id, port.interface.as_str(), *ifindex);
+            state.kernel.enforces(&AttachPort { name, id, interface, ifindex, kind })?
+        }
+        None => false,
+    };
+    Ok(condition::of_port(observed, (port, network), index, enforced))
+}
