@@ -70,6 +70,10 @@ pub enum Command {
     #[command(subcommand, after_help = "Example:\n  netctl port list --json")]
     Port(PortCommand),
 
+    /// Virtual functions that ports lease.
+    #[command(subcommand, after_help = "Example:\n  netctl pool list")]
+    Pool(PoolCommand),
+
     /// Start a virtual machine monitor with the descriptors of ports.
     ///
     /// Opens the queues of each port (and vhost where it can be had), puts the arguments for them in place of `{PORT}`
@@ -168,6 +172,13 @@ pub enum NetworkCommand {
 pub enum PortCommand {
     /// One line per port, with its interface.
     #[command(after_help = "Example:\n  netctl port list --json")]
+    List(JsonArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PoolCommand {
+    /// One line per virtual function: whose it is, and what its NIC does for it.
+    #[command(after_help = "Example:\n  netctl pool list --json")]
     List(JsonArgs),
 }
 

@@ -19,6 +19,11 @@ pub enum Error {
     TooLarge { path: PathBuf, bytes: u64, limit: u64 },
     #[error("no port `{name}` in the running document{hint}")]
     NoPort { name: String, hint: String },
+    #[error(
+        "port `{name}` is not filtered and has no interface on the host: its guest drives the function itself; \
+         `netctl pool list` shows which"
+    )]
+    NotFiltered { name: String },
     #[error("the running document does not parse; this netctl is older than the one that applied it")]
     RunningDocument,
     #[error("{0}")]

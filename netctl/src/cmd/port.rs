@@ -6,9 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::JsonArgs;
-use crate::config::{Addresses, Config};
+use crate::config::{Addresses, Device, Port};
 use crate::error::{Error, Outcome};
-use crate::kernel::running::RunningPort;
 use crate::output::{Format, Row, write_rows};
 use crate::state::State;
 
@@ -17,8 +16,10 @@ struct PortRow {
     name: String,
     network: String,
     interface: String,
-    ifindex: u32,
-    id: u32,
+    /// Whether the policy is enforced; if not, there is no interface either.
+    filtered: bool,
+    ifindex: Option<u32>,
+    id: Option<u32>,
     mac: String,
     /// `["any"]` where they are not checked.
     addresses: Vec<String>,
@@ -33,7 +34,7 @@ impl Row for PortRow {
         vec![
             self.name.clone(),
             self.network.clone(),
-            self.interface.clone(),
+            if self.filtered { self.interface.clone() } else { "not filtered".to_owned() },
             self.mac.clone(),
             self.queues.to_string(),
             self.groups.join(","),
@@ -44,20 +45,25 @@ impl Row for PortRow {
 
 pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
-    let rows: Vec<PortRow> = state.ports.iter().filter_map(|port| row(port, &state.config)).collect();
+    let rows: Vec<PortRow> = state.config.ports.iter().filter_map(|(name, port)| row(&state, name, port)).collect();
     write_rows(out, &rows, Format::json_if(args.json)).map_err(Error::Output)?;
     Ok(Outcome::Yes)
 }
 
-fn row(running: &RunningPort, config: &Config) -> Option<PortRow> {
-    let name = running.name();
-    let port = config.ports.get(&name)?;
-    let groups = config.groups.iter().filter(|(_, members)| members.contains(&name));
+/// A port that the kernel does not know is one that it does not filter.
+fn row(state: &State, name: &str, port: &Port) -> Option<PortRow> {
+    let running = state.ports.iter().find(|running| running.name() == *name);
+    let filtered = port.device != Device::Vfio;
+    if filtered && running.is_none() {
+        return None;
+    }
+    let groups = state.config.groups.iter().filter(|(_, members)| members.contains(name));
     Some(PortRow {
         network: port.network.clone(),
         interface: port.interface.clone(),
-        ifindex: running.ifindex,
-        id: running.entry.id,
+        filtered,
+        ifindex: running.map(|running| running.ifindex),
+        id: running.map(|running| running.entry.id),
         mac: port.mac.to_string(),
         addresses: match &port.addresses {
             Addresses::Any => vec!["any".to_owned()],
@@ -65,6 +71,6 @@ fn row(running: &RunningPort, config: &Config) -> Option<PortRow> {
         },
         groups: groups.map(|(group, _)| group.clone()).collect(),
         queues: port.queues,
-        name,
+        name: name.to_owned(),
     })
 }

@@ -7,6 +7,7 @@ mod detached;
 mod error;
 mod ioctl;
 pub mod macvtap;
+pub mod sysfs;
 pub mod tap;
 pub mod vhost;
 

@@ -4,7 +4,7 @@ use super::bridge::{delete, describe};
 use super::change::{Action, Change, Object};
 use super::error::Problem;
 use super::link::{Interface, Kind, MacvtapFacts, Mode};
-use super::lower;
+use super::lower::{self, Place};
 use super::plan::Draft;
 use super::step::{MacvtapSpec, Settings, Step};
 use super::tag::Tag;
@@ -16,7 +16,7 @@ struct Wish<'a> {
     port: &'a Port,
     alias: String,
     mode: Mode,
-    lower: &'a Interface,
+    lower: &'a Place<'a>,
     /// As the document says it, bytes.
     mtu: Option<u32>,
 }
@@ -27,7 +27,7 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
     for (name, port) in &config.ports {
         // The parser has resolved the network's name.
         let Some(network) = config.networks.get(&port.network) else { continue };
-        let Some(lower) = lowers.get(name.as_str()).copied() else { continue };
+        let Some(lower) = lowers.get(name.as_str()) else { continue };
         if network.kind.port_kind() != PortKind::Macvtap || port.device != Device::Made {
             continue;
         }
@@ -80,20 +80,21 @@ fn plan_port(draft: &mut Draft<'_>, wish: &Wish<'_>) {
 }
 
 fn problem(wish: &Wish<'_>) -> Option<Problem> {
-    let (port, uplink) = (wish.name.to_owned(), wish.lower.name.clone());
+    let (port, uplink) = (wish.name.to_owned(), wish.lower.lower.to_string());
+    let Some(lower) = wish.lower.found else { return None };
     // drivers/net/macvlan.c, macvlan_change_mtu().
-    if let Some(mtu) = wish.mtu.filter(|mtu| *mtu > wish.lower.mtu) {
-        return Some(Problem::LargerThanUplink { port, mtu, uplink, of_uplink: wish.lower.mtu });
+    if let Some(mtu) = wish.mtu.filter(|mtu| *mtu > lower.mtu) {
+        return Some(Problem::LargerThanUplink { port, mtu, uplink, of_uplink: lower.mtu });
     }
     // With it, frames for the guest would end at the host. In passthru the uplink takes the guest's address.
-    let same = wish.lower.mac == Some(wish.port.mac) && wish.mode != Mode::Passthru;
+    let same = lower.mac == Some(wish.port.mac) && wish.mode != Mode::Passthru;
     same.then_some(Problem::MacOfUplink { port, mac: wish.port.mac, uplink })
 }
 
 /// Why the interface cannot be changed into the wanted one.
 fn unfit(found: &Interface, wish: &Wish<'_>) -> Option<&'static str> {
     let Kind::Macvtap(facts) = found.kind else { return Some("it is no macvtap") };
-    if found.lower != Some(wish.lower.index) {
+    if found.lower.is_none() || found.lower != wish.lower.found.map(|lower| lower.index) {
         Some("on another uplink")
     } else if (facts.mode == Mode::Passthru) != (wish.mode == Mode::Passthru) {
         // drivers/net/macvlan.c, macvlan_changelink().
@@ -107,7 +108,7 @@ fn make(wish: &Wish<'_>, replaced: Option<(&Interface, &str)>) -> Change {
     let interface = wish.port.interface.clone();
     let spec = MacvtapSpec {
         interface: interface.clone(),
-        lower: wish.lower.name.clone(),
+        lower: wish.lower.lower.clone(),
         mode: wish.mode,
         mac: wish.port.mac,
         mtu: wish.mtu,

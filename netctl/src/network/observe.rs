@@ -19,7 +19,7 @@ use super::link::{
     Address, BridgeFacts, BridgePort, Interface, Kind, MacvtapFacts, Mode, Observed, TapFacts,
 };
 use super::netlink::{Netlink, refused};
-use super::routes;
+use super::{functions, routes};
 use crate::config::Mac;
 
 /// All interfaces of the connection's network namespace.
@@ -57,6 +57,7 @@ pub async fn observe(netlink: &Netlink) -> Result<Observed, NetworkError> {
             interface.static_fdb.insert(mac);
         }
     }
+    functions::read(netlink, &mut interfaces).await?;
     Ok(Observed::new(interfaces.into_values()))
 }
 
@@ -88,7 +89,8 @@ pub(super) async fn collect<T>(
     items.into_iter().collect::<Result<_, _>>().map_err(|e| refused(&what, "", e))
 }
 
-fn interface(message: &LinkMessage) -> Interface {
+/// What the links say; addresses, routes and functions come from elsewhere.
+pub(super) fn interface(message: &LinkMessage) -> Interface {
     let mut interface = Interface {
         name: String::new(),
         index: message.header.index,
@@ -108,6 +110,8 @@ fn interface(message: &LinkMessage) -> Interface {
         bridge_port: None,
         static_fdb: Default::default(),
         addresses: Vec::new(),
+        sriov: None,
+        is_vf: false,
         ipv6: None,
     };
     for attribute in &message.attributes {

@@ -6,7 +6,7 @@ use std::io;
 use ipnet::IpNet;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressProtocol};
-use rtnetlink::packet_route::link::{BridgeStpState, LinkMessage, MacVtapMode};
+use rtnetlink::packet_route::link::{BridgeStpState, InfoMacVtap, LinkMessage, MacVtapFlags, MacVtapMode};
 use rtnetlink::packet_route::neighbour::{
     NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
@@ -20,6 +20,7 @@ use super::netlink::{Netlink, errno, refused};
 use super::observe::find;
 use super::step::{MacvtapSpec, Settings, Step, TapSpec};
 use super::tag::HALF_MADE_GROUP;
+use super::vf_step::Lower;
 use crate::config::Mac;
 use crate::fd::tap::NewTap;
 
@@ -27,7 +28,7 @@ type Answer = Result<(), rtnetlink::Error>;
 
 /// Carries out steps; remembers the indexes of the names that it has met.
 pub(super) struct Runner<'a> {
-    netlink: &'a Netlink,
+    pub(super) netlink: &'a Netlink,
     indexes: HashMap<String, u32>,
 }
 
@@ -49,9 +50,11 @@ impl<'a> Runner<'a> {
         let name = step.interface();
         let answer = match step {
             Step::CreateTap(spec) => return self.create_tap(step, spec).await,
+            Step::SetVfs { pf, count } => return Self::set_vfs(step, pf, *count),
+            Step::Vf { pf, number, action } => return self.run_vf(step, (pf, *number), action).await,
             Step::Ipv6 { interface, on } => return set_ipv6(interface, *on),
             Step::CreateBridge { interface, mac } => self.create_bridge(interface, *mac).await,
-            Step::CreateMacvtap(spec) => self.create_macvtap(spec).await?,
+            Step::CreateMacvtap(spec) => self.create_macvtap(step, spec).await?,
             Step::Delete { index, .. } => {
                 self.indexes.remove(name);
                 self.netlink.handle.link().del(*index).execute().await
@@ -98,11 +101,13 @@ impl<'a> Runner<'a> {
             | Step::Delete { .. }
             | Step::BridgeOptions { .. }
             | Step::Ipv6 { .. }
+            | Step::SetVfs { .. }
+            | Step::Vf { .. }
             | Step::SetMaster { .. } => Ok(()),
         }
     }
 
-    async fn change(&self, message: LinkMessage) -> Answer {
+    pub(super) async fn change(&self, message: LinkMessage) -> Answer {
         self.netlink.handle.link().change(message).execute().await
     }
 
@@ -112,12 +117,25 @@ impl<'a> Runner<'a> {
         self.netlink.handle.link().add(message).execute().await
     }
 
-    async fn create_macvtap(&mut self, spec: &MacvtapSpec) -> Result<Answer, NetworkError> {
+    async fn create_macvtap(
+        &mut self,
+        step: &Step,
+        spec: &MacvtapSpec,
+    ) -> Result<Answer, NetworkError> {
         self.indexes.remove(&spec.interface);
-        let lower = self.index(&spec.lower).await?;
+        let (lower, flags) = match &spec.lower {
+            Lower::Interface(name) => (self.index(name).await?, MacVtapFlags::empty()),
+            // A function receives for its own address only, and NICs refuse it more: no use in asking.
+            Lower::Vf { pf, number } => {
+                (self.vf_interface(step, pf, *number).await?, MacVtapFlags::NoPromisc)
+            }
+        };
         let mut message = LinkMacVtap::new(&spec.interface, lower, driver_mode(spec.mode))
             .address(spec.mac.0.to_vec())
             .link_group(HALF_MADE_GROUP);
+        if !flags.is_empty() {
+            message = message.append_info_data(InfoMacVtap::Flags(flags));
+        }
         if let Some(mtu) = spec.mtu {
             message = message.mtu(mtu);
         }
