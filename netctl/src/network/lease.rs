@@ -42,6 +42,8 @@ pub struct OwnState {
     pub mac: Mac,
     pub up: bool,
     pub all_multicast: bool,
+    /// The host speaks IPv6 on it.
+    pub ipv6: bool,
 }
 
 impl PoolTag {
@@ -66,6 +68,7 @@ const TRUST: u8 = 4;
 const HAS_INTERFACE: u8 = 8;
 const UP: u8 = 16;
 const ALL_MULTICAST: u8 = 32;
+const IPV6: u8 = 64;
 
 impl Lease {
     /// `None` for any other name, and for a mark that another interface carried.
@@ -88,7 +91,8 @@ impl Lease {
             min_rate: u32::try_from(min_rate).ok()?,
             max_rate: u32::try_from(max_rate).ok()?,
         };
-        let own = OwnState { mac: mac_of(own), up: has(UP), all_multicast: has(ALL_MULTICAST) };
+        let own =
+            OwnState { mac: mac_of(own), up: has(UP), all_multicast: has(ALL_MULTICAST), ipv6: has(IPV6) };
         let own = has(HAS_INTERFACE).then_some(own);
         (own_index.parse() == Ok(index)).then_some(Self { index, number, before, own, port })
     }
@@ -103,6 +107,7 @@ impl Lease {
             (own.is_some(), HAS_INTERFACE),
             (own.is_some_and(|own| own.up), UP),
             (own.is_some_and(|own| own.all_multicast), ALL_MULTICAST),
+            (own.is_some_and(|own| own.ipv6), IPV6),
         ];
         facts.into_iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum()
     }
@@ -158,7 +163,7 @@ mod tests {
                 min_rate: u32::MAX,
                 max_rate: u32::MAX,
             },
-            own: Some(OwnState { mac: Mac([0xfe, 1, 2, 3, 4, 5]), up: true, all_multicast: false }),
+            own: Some(OwnState { mac: Mac([0xfe, 1, 2, 3, 4, 5]), up: true, all_multicast: false, ipv6: true }),
             port: "fifteen-bytes-x".to_owned(),
         }
     }

@@ -11,7 +11,7 @@ use super::lower::{self, Place};
 use super::plan::{Draft, Wanted};
 use super::seat::{self, Seat};
 use super::step::Step;
-use super::vf::{Sriov, VfState};
+use super::vf::{Sriov, Vf, VfState};
 use crate::config::{Config, Device, Network, Pool, Port};
 
 /// What pools have decided about what is there, for the rest of the planner.
@@ -116,13 +116,13 @@ fn count(draft: &mut Draft<'_>, pf: &Interface, sriov: &Sriov, pool: &OnePf<'_>)
             steps.push(Step::AddName { interface: pf.name.clone(), name });
         }
         // Only what netctl made, and nobody uses, may go.
-        (_, Some(_)) if pf.leases().is_empty() && users(draft.observed, sriov).is_empty() => {
+        (_, Some(_)) if pf.leases().is_empty() && users(draft.observed, pf, sriov).is_empty() => {
             steps.push(set(0));
         }
         (_, tag) => {
             let (name, facts, _) = pool.networks[0];
+            let mut users = users(draft.observed, pf, sriov);
             let (network, pf) = (name.to_owned(), pf.name.clone());
-            let mut users = users(draft.observed, sriov);
             if tag.is_some() && users.is_empty() {
                 users.push("ports lease some of them".to_owned());
             }
@@ -137,8 +137,10 @@ fn count(draft: &mut Draft<'_>, pf: &Interface, sriov: &Sriov, pool: &OnePf<'_>)
 }
 
 /// What others do with the functions.
-fn users(observed: &Observed, sriov: &Sriov) -> Vec<String> {
-    sriov.vfs.iter().filter_map(|vf| seat::foreign_use(observed, vf)).collect()
+fn users(observed: &Observed, pf: &Interface, sriov: &Sriov) -> Vec<String> {
+    let leases = pf.leases();
+    let is_leased = |vf: &Vf| leases.iter().any(|lease| lease.number == vf.number);
+    sriov.vfs.iter().filter_map(|vf| seat::foreign_use(observed, vf, is_leased(vf))).collect()
 }
 
 /// All that there will be; those that are made first have no facts yet.
@@ -161,7 +163,7 @@ pub(super) fn release(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed)
         let (stay, go): (Vec<_>, Vec<_>) =
             leases.into_iter().partition(|lease| wanted.settled.leases.contains(&lease.to_string()));
         let tag = pf.pool_tag().filter(|_| !wanted.pfs.contains(pf.name.as_str()) && stay.is_empty());
-        let users = users(observed, sriov);
+        let users = users(observed, pf, sriov);
         match tag {
             Some(tag) if users.is_empty() => plan.remove.push(give_back(pf, sriov, &tag, &go)),
             tag => {

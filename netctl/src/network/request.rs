@@ -251,7 +251,7 @@ fn tolerate(answer: Answer, code: i32) -> Answer {
 }
 
 /// There is no netlink attribute for it. /proc/sys/net shows the namespace of the thread that opens it.
-fn set_ipv6(interface: &str, on: bool) -> Result<(), NetworkError> {
+pub(super) fn set_ipv6(interface: &str, on: bool) -> Result<(), NetworkError> {
     let path = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
     match std::fs::write(&path, if on { "0" } else { "1" }) {
         // A kernel without IPv6 speaks none.

@@ -103,11 +103,12 @@ fn unusable(draft: &Draft<'_>, member: &Member<'_>, seat: &Seat<'_>) -> Option<S
         (vf.driver.is_none() && member.port.device != Device::Vfio)
             .then(|| format!("VF {} ({}) has no driver", vf.number, vf.pci))
     };
-    foreign_use(draft.observed, vf).or(uplink).or_else(driver)
+    let is_leased = !seat.leases.is_empty();
+    foreign_use(draft.observed, vf, is_leased).or(uplink).or_else(driver)
 }
 
-/// What someone else does with a function.
-pub(super) fn foreign_use(observed: &Observed, vf: &Vf) -> Option<String> {
+/// What someone else does with a function. An address on one that is leased is no reason: its frames are the guest's.
+pub(super) fn foreign_use(observed: &Observed, vf: &Vf, is_leased: bool) -> Option<String> {
     let name = format!("VF {} ({})", vf.number, vf.pci);
     if is_vfio(vf) {
         return Some(format!("{name} is bound to vfio-pci"));
@@ -124,7 +125,7 @@ pub(super) fn foreign_use(observed: &Observed, vf: &Vf) -> Option<String> {
     if let Some(upper) = observed.interfaces().find(upper) {
         return Some(format!("{name} is below `{}`", upper.name));
     }
-    let address = own.addresses.iter().find(|address| !address.is_link_local())?;
+    let address = own.addresses.iter().find(|address| !is_leased && !address.is_link_local())?;
     Some(format!("{name} has the address {}", address.net))
 }
 
@@ -208,6 +209,8 @@ fn mark(draft: &mut Draft<'_>, pf: &Interface, member: &Member<'_>, seat: &Seat<
 /// it is in passthru.
 fn prepare(own: Option<&Interface>, mac: Mac) -> Vec<VfAction> {
     let all = [
+        // Left alone, the host would speak from it in the guest's name, and listen to routers.
+        (own.is_some_and(|own| own.ipv6 != Some(true)), VfAction::Ipv6(false)),
         (own.and_then(|own| own.mac) == Some(mac), VfAction::Mac(mac)),
         (own.is_some_and(|own| own.all_multicast), VfAction::AllMulticast(true)),
         (own.is_some_and(|own| own.up), VfAction::Up),
@@ -255,6 +258,9 @@ fn restore_own(own: Option<&Interface>, lease: &Lease) -> Vec<VfAction> {
     }
     if own.all_multicast != before.all_multicast {
         actions.push(VfAction::AllMulticast(before.all_multicast));
+    }
+    if own.ipv6.is_some_and(|on| on != before.ipv6) {
+        actions.push(VfAction::Ipv6(before.ipv6));
     }
     if own.up != before.up {
         actions.push(if before.up { VfAction::Up } else { VfAction::Down });

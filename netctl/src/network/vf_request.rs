@@ -15,7 +15,7 @@ use super::lease::{Lease, OwnState};
 use super::link::Interface;
 use super::netlink::{errno, refused};
 use super::observe::interface;
-use super::request::Runner;
+use super::request::{Runner, set_ipv6};
 use super::step::Step;
 use super::vf::VfState;
 use super::vf_step::VfAction;
@@ -53,6 +53,10 @@ impl Runner<'_> {
                 return Ok(());
             }
             VfAction::Mac(mac) => return self.set_own_mac(step, vf, *mac).await,
+            VfAction::Ipv6(on) => {
+                let own = self.vf_interface(step, pf, number).await?;
+                return set_ipv6(&self.by_index(step, own).await?.name, *on);
+            }
             VfAction::AllMulticast(_) | VfAction::Up | VfAction::Down => {}
         }
         let own = LinkUnspec::new_with_index(self.vf_interface(step, pf, number).await?);
@@ -98,7 +102,8 @@ impl Runner<'_> {
             None => None,
         };
         let own = own.and_then(|own| {
-            Some(OwnState { mac: own.mac?, up: own.up, all_multicast: own.all_multicast })
+            let ipv6 = own.ipv6.unwrap_or_default();
+            Some(OwnState { mac: own.mac?, up: own.up, all_multicast: own.all_multicast, ipv6 })
         });
         let before = self.state(index, pf, number).await?;
         let name = Lease { index, number, before, own, port: port.to_owned() }.to_string();

@@ -24,6 +24,8 @@ pub enum VfAction {
     Mac(Mac),
     /// Of its interface.
     AllMulticast(bool),
+    /// Whether the host speaks IPv6 on its interface (sysctl `disable_ipv6`).
+    Ipv6(bool),
     /// Sets its interface up.
     Up,
     /// Sets its interface down.
@@ -40,6 +42,9 @@ impl VfAction {
             Self::Mac(mac) => write!(f, "set MAC {mac} of the interface of {vf}"),
             Self::AllMulticast(on) => {
                 write!(f, "turn all-multicast {} for the interface of {vf}", if *on { "on" } else { "off" })
+            }
+            Self::Ipv6(on) => {
+                write!(f, "turn IPv6 {} on the interface of {vf}", if *on { "on" } else { "off" })
             }
             Self::Up => write!(f, "set the interface of {vf} up"),
             Self::Down => write!(f, "set the interface of {vf} down"),
