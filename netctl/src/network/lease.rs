@@ -46,6 +46,14 @@ pub struct OwnState {
     pub ipv6: bool,
 }
 
+impl OwnState {
+    /// `None` for an interface without an Ethernet address.
+    pub(super) fn of(own: &Interface) -> Option<Self> {
+        let ipv6 = own.ipv6.unwrap_or_default();
+        Some(Self { mac: own.mac?, up: own.up, all_multicast: own.all_multicast, ipv6 })
+    }
+}
+
 impl PoolTag {
     /// `None` for any other name, and for a mark that another interface carried.
     pub(super) fn read(name: &str, index: u32) -> Option<Self> {

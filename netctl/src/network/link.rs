@@ -52,6 +52,8 @@ pub struct Interface {
     pub bridge_port: Option<BridgePort>,
     /// Static entries of the bridge's forwarding table that lead here (NUD_NOARP, NTF_MASTER).
     pub static_fdb: BTreeSet<Mac>,
+    /// Multicast groups that it receives (its list of multicast addresses, NTF_SELF).
+    pub multicast: BTreeSet<Mac>,
     pub addresses: Vec<Address>,
     /// SR-IOV: what a physical function has of virtual ones.
     pub sriov: Option<Sriov>,

@@ -1,5 +1,7 @@
 //! The macvtap of a port: made on its uplink, set up. Macvlan, passthrough and vepa networks differ in its mode.
 
+use std::collections::BTreeSet;
+
 use super::bridge::{delete, describe};
 use super::change::{Action, Change, Object};
 use super::error::Problem;
@@ -7,8 +9,10 @@ use super::link::{Interface, Kind, MacvtapFacts, Mode};
 use super::lower::{self, Place};
 use super::plan::Draft;
 use super::step::{MacvtapSpec, Settings, Step};
+use super::multicast::{self, is_solicited_node};
 use super::tag::Tag;
-use crate::config::{Device, Hairpin, Network, NetworkKind, Port, PortKind, Siblings};
+use super::vf_step::Lower;
+use crate::config::{Device, Hairpin, Mac, Network, NetworkKind, Port, PortKind, Siblings};
 
 /// One port and what follows for its interface.
 struct Wish<'a> {
@@ -124,7 +128,9 @@ fn make(wish: &Wish<'_>, replaced: Option<(&Interface, &str)>) -> Change {
     let settings = Settings { alias, mac, mtu: None, clear_group: true };
     steps.push(Step::Set { interface: interface.clone(), settings });
     steps.push(Step::Ipv6 { interface: interface.clone(), on: false });
-    steps.push(Step::AllMulticast { interface });
+    steps.push(Step::AllMulticast { interface: interface.clone() });
+    let groups = groups(wish).into_iter();
+    steps.extend(groups.map(|group| Step::AddGroup { interface: interface.clone(), group }));
     match replaced {
         None => change(Action::Add, wish, facts, steps),
         Some((_, why)) => {
@@ -132,6 +138,12 @@ fn make(wish: &Wish<'_>, replaced: Option<(&Interface, &str)>) -> Change {
             change(Action::Modify, wish, detail, steps)
         }
     }
+}
+
+/// Other NICs hear all multicast.
+fn groups(wish: &Wish<'_>) -> BTreeSet<Mac> {
+    let is_vf = matches!(wish.lower.lower, Lower::Vf { .. }) || wish.lower.found.is_some_and(|lower| lower.is_vf);
+    if is_vf { multicast::groups(wish.port) } else { BTreeSet::new() }
 }
 
 fn up(wish: &Wish<'_>) -> Change {
@@ -169,6 +181,17 @@ fn keep(wish: &Wish<'_>, found: &Interface) -> Option<Change> {
     if !found.all_multicast {
         details.push("all multicast".to_owned());
         steps.push(Step::AllMulticast { interface: interface.clone() });
+    }
+    let wanted = groups(wish);
+    if !wanted.is_subset(&found.multicast) {
+        details.push("multicast groups".to_owned());
+        let missing = wanted.difference(&found.multicast);
+        steps.extend(missing.map(|group| Step::AddGroup { interface: interface.clone(), group: *group }));
+    }
+    let stale = |group: &&Mac| !wanted.is_empty() && is_solicited_node(**group) && !wanted.contains(group);
+    for group in found.multicast.iter().filter(stale) {
+        details.push(format!("without group {group}"));
+        steps.push(Step::DeleteGroup { interface: interface.clone(), group: *group });
     }
     if !found.up {
         details.push("up".to_owned());

@@ -15,6 +15,7 @@ mod leftover;
 mod link;
 mod lower;
 mod macvtap;
+mod multicast;
 mod netlink;
 mod observe;
 mod plan;
@@ -37,7 +38,7 @@ pub use link::{Address, BridgeFacts, BridgePort, Interface, Kind, MacvtapFacts, 
 pub use netlink::Netlink;
 pub use observe::{observe, queues_in_use};
 pub use plan::{Consent, plan, plan_down};
-pub use step::{Settings, Step};
+pub use step::{MacvtapSpec, Settings, Step, TapSpec};
 pub use tag::Tag;
 pub use vf::{Sriov, Vf, VfState};
 pub use vf_step::{Lower, VfAction};

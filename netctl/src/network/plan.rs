@@ -9,7 +9,7 @@ use super::pool::Settled;
 use super::step::Step;
 use super::vf_step::Lower;
 use super::{bridge, leftover, macvtap, tap, uplink};
-use crate::config::Config;
+use crate::config::{Config, Device};
 
 /// What the parts of the planner share.
 pub(super) struct Draft<'a> {
@@ -83,7 +83,13 @@ pub fn plan_down(observed: &Observed) -> Plan {
 fn wanted(config: &Config) -> Wanted<'_> {
     Wanted {
         bridges: config.networks.values().filter_map(|n| n.bridge()).collect(),
-        ports: config.ports.values().map(|p| p.interface.as_str()).collect(),
+        ports: config
+            .ports
+            .values()
+            // A guest that drives its function itself has no interface; one from before goes.
+            .filter(|port| port.device != Device::Vfio)
+            .map(|port| port.interface.as_str())
+            .collect(),
         uplinks: config.networks.values().flat_map(|n| &n.uplinks).map(String::as_str).collect(),
         pfs: config.networks.values().filter_map(|n| n.pool.as_ref()).map(|pool| pool.pf.as_str()).collect(),
         settled: Settled::default(),

@@ -85,7 +85,9 @@ impl<'a> Runner<'a> {
             Step::ClearMaster { .. } => self.change(link.nocontroller().build()).await,
             Step::PortOptions { .. } => self.change(port_options(index)).await,
             Step::AddFdb { mac, .. } => self.add_fdb(index, *mac).await,
-            Step::DeleteFdb { mac, .. } => self.delete_fdb(index, *mac).await,
+            Step::DeleteFdb { mac, .. } => self.delete_fdb((index, *mac), NeighbourFlags::Controller).await,
+            Step::AddGroup { group, .. } => self.add_group(index, *group).await,
+            Step::DeleteGroup { group, .. } => self.delete_fdb((index, *group), NeighbourFlags::Own).await,
             Step::AddAddress { net, protocol, .. } => self.add_address(index, *net, *protocol).await,
             Step::DeleteAddress { net, .. } => self.delete_address(index, *net).await,
             Step::AddName { name, .. } => {
@@ -166,11 +168,18 @@ impl<'a> Runner<'a> {
         request.state(NeighbourState::Noarp).flags(NeighbourFlags::Controller).replace().execute().await
     }
 
-    async fn delete_fdb(&self, port: u32, mac: Mac) -> Answer {
+    /// Never replaces: macvlan_fdb_add() refuses that.
+    async fn add_group(&self, index: u32, group: Mac) -> Answer {
+        let request = self.netlink.handle.neighbours().add_bridge(index, &group.0);
+        let request = request.state(NeighbourState::Permanent).flags(NeighbourFlags::Own);
+        tolerate(request.execute().await, libc::EEXIST)
+    }
+
+    async fn delete_fdb(&self, (port, mac): (u32, Mac), whose: NeighbourFlags) -> Answer {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Bridge;
         message.header.ifindex = port;
-        message.header.flags = NeighbourFlags::Controller;
+        message.header.flags = whose;
         message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
         tolerate(self.netlink.handle.neighbours().del(message).execute().await, libc::ENOENT)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::bridge::delete;
 use super::change::{Action, Change, Object};
 use super::error::Problem;
-use super::lease::Lease;
+use super::lease::{Lease, OwnState};
 use super::link::{Interface, Kind, Observed};
 use super::lower::Place;
 use super::plan::Draft;
@@ -174,12 +174,32 @@ fn lease<'a>(draft: &mut Draft<'a>, pf: &'a Interface, member: &Member<'a>, seat
 
 /// The lease is marked before anything is set. A function that changes hands keeps what is to be restored.
 fn mark(draft: &mut Draft<'_>, pf: &Interface, member: &Member<'_>, seat: &Seat<'_>) -> Vec<Step> {
+    let mut steps = evict(draft, pf, member, seat);
     let port = member.port.interface.clone();
-    let interface = pf.name.clone();
-    let others: Vec<_> = seat.leases.iter().filter(|lease| lease.port != port).collect();
+    let vfio = member.port.device == Device::Vfio;
+    // After a crash there may be two: the one that knows more is the newer one.
+    let known = |lease: &&Lease| (lease.port == port, lease.own.is_some());
+    let Some(base) = seat.leases.iter().max_by_key(known) else {
+        steps.push(step(pf, seat.number, VfAction::Lease { port, vfio }));
+        return steps;
+    };
+    let now = own(draft.observed, seat.vf).filter(|_| !vfio).and_then(OwnState::of);
+    let wanted = Lease { own: base.own.or(now), port, ..base.clone() };
+    let (interface, name) = (pf.name.clone(), wanted.to_string());
     draft.settled.leases.extend(seat.leases.iter().map(ToString::to_string));
+    draft.settled.leases.insert(name.clone());
+    if !seat.leases.contains(&wanted) {
+        steps.push(Step::AddName { interface: interface.clone(), name });
+    }
+    let stale = seat.leases.iter().filter(|lease| **lease != wanted).map(ToString::to_string);
+    steps.extend(stale.map(|name| Step::DeleteName { interface: interface.clone(), name }));
+    steps
+}
+
+/// Deletes the macvtap of a port that the function is taken from.
+fn evict(draft: &mut Draft<'_>, pf: &Interface, member: &Member<'_>, seat: &Seat<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
-    for other in &others {
+    for other in seat.leases.iter().filter(|lease| lease.port != member.port.interface) {
         let old = draft.observed.named(&other.port).filter(|old| old.tag().is_some());
         let old = old.filter(|old| old.lower.is_some() && old.lower == seat.vf.and_then(|vf| vf.interface));
         if let Some(old) = old {
@@ -188,20 +208,6 @@ fn mark(draft: &mut Draft<'_>, pf: &Interface, member: &Member<'_>, seat: &Seat<
             draft.settled.late.insert((pf.name.clone(), seat.number));
         }
     }
-    if others.len() == seat.leases.len() {
-        steps.push(match others.first() {
-            None => {
-                let vfio = member.port.device == Device::Vfio;
-                step(pf, seat.number, VfAction::Lease { port, vfio })
-            }
-            Some(other) => {
-                let name = Lease { port, ..(*other).clone() }.to_string();
-                Step::AddName { interface: interface.clone(), name }
-            }
-        });
-    }
-    let stale = others.iter().map(|other| other.to_string());
-    steps.extend(stale.map(|name| Step::DeleteName { interface: interface.clone(), name }));
     steps
 }
 

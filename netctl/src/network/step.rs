@@ -66,6 +66,15 @@ pub enum Step {
     PortOptions {
         interface: String,
     },
+    /// To a group, in the list of the interface itself.
+    AddGroup {
+        interface: String,
+        group: Mac,
+    },
+    DeleteGroup {
+        interface: String,
+        group: Mac,
+    },
     /// A static entry of the bridge's forwarding table.
     AddFdb {
         interface: String,
@@ -171,6 +180,8 @@ impl Step {
             | Self::ClearMaster { interface }
             | Self::PortOptions { interface }
             | Self::AddFdb { interface, .. }
+            | Self::AddGroup { interface, .. }
+            | Self::DeleteGroup { interface, .. }
             | Self::DeleteFdb { interface, .. }
             | Self::AddAddress { interface, .. }
             | Self::DeleteAddress { interface, .. }
@@ -201,6 +212,8 @@ impl fmt::Display for Step {
             Self::SetMaster { bridge, .. } => write!(f, "put `{interface}` on bridge `{bridge}`"),
             Self::ClearMaster { .. } => write!(f, "release `{interface}` from its bridge"),
             Self::PortOptions { .. } => write!(f, "set the bridge port options of `{interface}`"),
+            Self::AddGroup { group, .. } => write!(f, "let `{interface}` hear {group}"),
+            Self::DeleteGroup { group, .. } => write!(f, "let `{interface}` not hear {group}"),
             Self::AddFdb { mac, .. } => write!(f, "bind {mac} to `{interface}`"),
             Self::DeleteFdb { mac, .. } => write!(f, "unbind {mac} from `{interface}`"),
             Self::AddAddress { net, .. } => write!(f, "add {net} to `{interface}`"),

@@ -101,10 +101,7 @@ impl Runner<'_> {
             Some(own) => Some(self.by_index(step, own).await?),
             None => None,
         };
-        let own = own.and_then(|own| {
-            let ipv6 = own.ipv6.unwrap_or_default();
-            Some(OwnState { mac: own.mac?, up: own.up, all_multicast: own.all_multicast, ipv6 })
-        });
+        let own = own.as_ref().and_then(OwnState::of);
         let before = self.state(index, pf, number).await?;
         let name = Lease { index, number, before, own, port: port.to_owned() }.to_string();
         let request = self.netlink.handle.link().property_add(index).alt_ifname(&[&name]);

@@ -10,6 +10,7 @@ mod document;
 mod host;
 mod namespace;
 mod performance;
+mod pools;
 mod taps;
 mod uplinks;
 mod vmm;
