@@ -218,11 +218,14 @@ async fn enforce(
 ) -> Result<Running, ApplyError> {
     let observed = network::observe(netlink).await?;
     let index = |interface: &str| observed.named(interface).map(|found| found.index);
+    // A port that is not filtered has no interface, whoever may have one of that name.
+    let filtered = compiled.ports.iter().filter(|port| port.is_filtered);
     let interfaces: BTreeMap<String, u32> =
-        compiled.ports.iter().filter_map(|p| Some((p.name.clone(), index(&p.interface)?))).collect();
+        filtered.filter_map(|p| Some((p.name.clone(), index(&p.interface)?))).collect();
     let ports: Vec<AttachPort<'_>> = compiled
         .ports
         .iter()
+        .filter(|port| port.is_filtered)
         .filter_map(|port| {
             let ifindex = *interfaces.get(&port.name)?;
             Some(AttachPort {

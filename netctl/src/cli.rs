@@ -74,6 +74,10 @@ pub enum Command {
     #[command(subcommand, after_help = "Example:\n  netctl port list --json")]
     Port(PortCommand),
 
+    /// Virtual functions that ports lease.
+    #[command(subcommand, after_help = "Example:\n  netctl pool list")]
+    Pool(PoolCommand),
+
     /// Start a virtual machine monitor with the descriptors of ports.
     ///
     /// Opens the queues of each port (and vhost where it can be had), puts the arguments for them in place of `{PORT}`
@@ -181,6 +185,13 @@ pub struct ProbeArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PoolCommand {
+    /// One line per virtual function: whose it is, and what its NIC does for it.
+    #[command(after_help = "Example:\n  netctl pool list --json")]
+    List(JsonArgs),
 }
 
 #[derive(Debug, Args)]

@@ -25,6 +25,11 @@ pub enum Error {
         "network `{name}` is of kind {kind}; only macvlan and vepa networks share the uplink to a switch"
     )]
     NoProbe { name: String, kind: &'static str },
+    #[error(
+        "port `{name}` is not filtered and has no interface on the host: its guest drives the function itself; \
+         `netctl pool list` shows which"
+    )]
+    NotFiltered { name: String },
     #[error("the running document does not parse; this netctl is older than the one that applied it")]
     RunningDocument,
     #[error("{0}")]

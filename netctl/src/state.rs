@@ -4,7 +4,7 @@ use std::path::Path;
 
 use netctl_common::abi::Root;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Device};
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::kernel::running::RunningPort;
@@ -40,6 +40,10 @@ impl State {
     pub fn ports_named(&self, name: Option<&str>) -> Result<Vec<&RunningPort>, Error> {
         let Some(name) = name else { return Ok(self.ports.iter().collect()) };
         let found: Vec<_> = self.ports.iter().filter(|port| port.name() == name).collect();
-        if found.is_empty() { Err(Error::no_port(name, &self.config)) } else { Ok(found) }
+        match self.config.ports.get(name) {
+            _ if !found.is_empty() => Ok(found),
+            Some(port) if port.device == Device::Vfio => Err(Error::NotFiltered { name: name.to_owned() }),
+            _ => Err(Error::no_port(name, &self.config)),
+        }
     }
 }

@@ -3,11 +3,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::macvtap;
@@ -110,6 +111,18 @@ impl Tap {
         set_header_len(&file, options.header_len)?;
         set_offloads(&file, options.offloads)?;
         Ok(Self { file, header_len: options.header_len })
+    }
+
+    /// A queue that is open already, such as a macvtap's, with a 12-byte header.
+    ///
+    /// # Errors
+    /// What fcntl(2) and TUNSETVNETHDRSZ say.
+    pub fn of_queue(queue: OwnedFd) -> Result<Self> {
+        let flags = OFlag::from_bits_retain(fcntl(&queue, FcntlArg::F_GETFL)?);
+        fcntl(&queue, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        let (file, header_len) = (File::from(queue), Options::default().header_len);
+        set_header_len(&file, header_len)?;
+        Ok(Self { file, header_len })
     }
 
     /// Sends a frame whose checksums are complete.

@@ -54,6 +54,9 @@ fn write_answer(answer: &Answer, args: &ExplainArgs, out: &mut impl Write) -> io
     if let Some(note) = &answer.note {
         writeln!(out, "but {note}")?;
     }
+    for port in &answer.not_filtered {
+        writeln!(out, "  {port} is not filtered: its guest drives the function itself")?;
+    }
     match answer.generation {
         Some(generation) => {
             writeln!(out, "answered by the running programs (BPF_PROG_TEST_RUN), generation {generation}")

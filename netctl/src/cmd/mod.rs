@@ -9,6 +9,7 @@ mod flows;
 mod generate;
 mod map;
 mod network;
+mod pool;
 mod port;
 mod run;
 mod show;
@@ -17,7 +18,7 @@ mod stats;
 use std::future::Future;
 use std::io::{self, IsTerminal};
 
-use crate::cli::{Cli, Color, Command, MapCommand, NetworkCommand};
+use crate::cli::{Cli, Color, Command, MapCommand, NetworkCommand, PoolCommand};
 use crate::error::{Error, Outcome};
 
 /// Runs the command that was typed.
@@ -33,6 +34,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Network(NetworkCommand::List(args)) => network::list(bpffs, args, out),
         Command::Network(NetworkCommand::Probe(args)) => network::probe(bpffs, args, out),
         Command::Port(command) => port::run(bpffs, command, use_color(cli.color), out),
+        Command::Pool(PoolCommand::List(args)) => pool::list(bpffs, args, out),
         Command::Run(args) => run::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),

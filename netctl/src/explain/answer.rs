@@ -27,6 +27,9 @@ pub struct Answer {
     pub generation: Option<u32>,
     pub source: String,
     pub destination: String,
+    /// Ports on the way that enforce nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_filtered: Vec<String>,
     /// In the order in which the frame passes; it ends where it is denied.
     pub steps: Vec<Step>,
     /// Why no frame would get there, whatever the policy says about it.
@@ -51,7 +54,8 @@ pub struct Step {
 fn judges(question: &Question) -> impl Iterator<Item = (&str, Direction)> {
     let from = question.from.port.as_deref().map(|port| (port, Direction::FromGuest));
     let to = question.to.port.as_deref().map(|port| (port, Direction::ToGuest));
-    from.into_iter().chain(to)
+    let judges = |(port, _): &(&str, Direction)| !question.not_filtered.iter().any(|other| other == port);
+    from.into_iter().chain(to).filter(judges)
 }
 
 /// By the running programs.
@@ -145,6 +149,7 @@ fn answer(
         generation,
         source: question.from.address.to_string(),
         destination: question.to.address.to_string(),
+        not_filtered: question.not_filtered.clone(),
         steps,
         note: None,
     }

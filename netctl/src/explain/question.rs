@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use netctl_common::frame::number;
 
-use crate::config::{self, Addresses, Config, IcmpMatch, Mac, Network, PortRange, Service};
+use crate::config::{self, Addresses, Config, Device, IcmpMatch, Mac, Network, PortRange, Service};
 use crate::error::{Error, nearest};
 
 use super::frame::Opening;
@@ -23,6 +23,8 @@ pub struct Question {
     pub from: End,
     pub to: End,
     pub service: Service,
+    /// Ends that do not judge: their guests drive the functions themselves.
+    pub not_filtered: Vec<String>,
     protocol: u8,
     source_port: u16,
     destination_port: u16,
@@ -46,9 +48,17 @@ impl Question {
             let text = "neither end is a port, so no port judges it; name at least one port".to_owned();
             return Err(Error::Question(text));
         }
+        let ports = || [&from, &to].into_iter().filter_map(|end| end.port.as_deref());
+        let not_filtered: Vec<String> =
+            ports().filter(|port| is_not_filtered(config, port)).map(str::to_owned).collect();
+        if ports().all(|port| is_not_filtered(config, port)) {
+            let text =
+                format!("no policy is enforced at port `{}`, so nobody judges it", not_filtered.join("`, `"));
+            return Err(Error::Question(text));
+        }
         let has_ports = matches!(protocol, number::TCP | number::UDP | number::SCTP);
         let source_port = if has_ports { source_port } else { 0 };
-        Ok(Self { from, to, service, protocol, source_port, destination_port })
+        Ok(Self { from, to, service, not_filtered, protocol, source_port, destination_port })
     }
 
     /// The frame as it passes at the network of a port.
@@ -72,6 +82,10 @@ impl Question {
         };
         opening.bytes()
     }
+}
+
+fn is_not_filtered(config: &Config, port: &str) -> bool {
+    config.ports.get(port).is_some_and(|port| port.device == Device::Vfio)
 }
 
 fn is_network(config: &Config, name: &str, network: &Network) -> bool {

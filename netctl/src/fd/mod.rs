@@ -9,6 +9,7 @@ pub mod interface;
 mod ioctl;
 pub mod macvtap;
 pub mod packet;
+pub mod sysfs;
 pub mod tap;
 pub mod vhost;
 

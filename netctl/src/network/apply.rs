@@ -3,15 +3,21 @@
 
 use super::change::{Change, Plan};
 use super::error::NetworkError;
+use super::lease::LEASE_PREFIX;
 use super::netlink::Netlink;
+use super::observe::observe;
 use super::request::Runner;
+use super::seat;
 use super::step::Step;
+use super::vf_step::VfAction;
 
 /// What [`make`] made, to take it away again if what follows fails.
 #[derive(Debug, Default)]
 #[must_use = "interfaces that are not started have to be undone"]
 pub struct Made {
     created: Vec<(String, u32)>,
+    /// What else was done: marks, and functions of NICs.
+    done: Vec<Step>,
 }
 
 impl Made {
@@ -42,6 +48,8 @@ async fn make_step(runner: &mut Runner<'_>, made: &mut Made, step: &Step) -> Res
     if matches!(step, Step::CreateBridge { .. } | Step::CreateTap(_) | Step::CreateMacvtap(_)) {
         let index = runner.index(step.interface()).await?;
         made.created.push((step.interface().to_owned(), index));
+    } else {
+        made.done.push(step.clone());
     }
     Ok(())
 }
@@ -60,7 +68,30 @@ async fn undo_all(netlink: &Netlink, made: Made) -> Vec<NetworkError> {
     for (interface, index) in made.created.into_iter().rev() {
         errors.extend(runner.run(&Step::Delete { interface, index }).await.err());
     }
+    for step in made.done.iter().rev() {
+        errors.extend(take_back(netlink, &mut runner, step).await.err());
+    }
     errors
+}
+
+/// What nobody else can tell apart from before is left to the next plan.
+async fn take_back(netlink: &Netlink, runner: &mut Runner<'_>, step: &Step) -> Result<(), NetworkError> {
+    let steps = match step {
+        Step::SetVfs { pf, count: 1.. } => vec![Step::SetVfs { pf: pf.clone(), count: 0 }],
+        Step::Vf { pf, number, action: VfAction::Lease { port, .. } } => {
+            let observed = observe(netlink).await?;
+            seat::release_of(&observed, pf, (*number, port))
+        }
+        Step::AddName { interface, name } if !name.starts_with(LEASE_PREFIX) => {
+            vec![Step::DeleteName { interface: interface.clone(), name: name.clone() }]
+        }
+        Step::Up { interface } => vec![Step::Down { interface: interface.clone() }],
+        _ => Vec::new(),
+    };
+    for step in &steps {
+        runner.run(step).await?;
+    }
+    Ok(())
 }
 
 /// Plugs in and sets up. Enforcement has to be attached before.

@@ -51,6 +51,10 @@ pub enum Object {
     Tap,
     Macvtap,
     Uplink,
+    /// The virtual functions of a NIC.
+    Pool,
+    /// One of them.
+    Vf,
     Address,
 }
 
@@ -92,6 +96,8 @@ impl fmt::Display for Object {
             Self::Tap => "tap",
             Self::Macvtap => "macvtap",
             Self::Uplink => "uplink",
+            Self::Pool => "pool",
+            Self::Vf => "vf",
             Self::Address => "address",
         })
     }

@@ -31,6 +31,15 @@ pub enum NetworkError {
     NoLink { interface: String, up: bool },
     #[error("cannot ask whether the switch sends frames back")]
     Probe { source: FdError },
+    #[error("cannot {what}")]
+    Functions { what: String, source: io::Error },
+    #[error(
+        "cannot {what}: the function ({pci}) has no interface in this network namespace; no driver may have taken \
+         it, see `ls -l /sys/bus/pci/devices/{pci}/driver`; load the driver, and run `netctl apply` again"
+    )]
+    NoVfInterface { what: String, pci: String },
+    #[error("cannot {what}: the driver took the request, but has {found}")]
+    VfUnlike { what: String, found: String },
     #[error("no interface was made{}", leftovers(.left))]
     HalfMade {
         #[source]
@@ -156,4 +165,50 @@ pub enum Problem {
     AdoptMissing { port: String, interface: String },
     #[error("port `{port}` cannot adopt the interface `{interface}`: {why}")]
     Adopt { port: String, interface: String, why: Misfit },
+    #[error(
+        "network `{network}` has the pool of `{pf}`, but there is no such interface; `ip link` lists them"
+    )]
+    PfMissing { network: String, pf: String },
+    #[error(
+        "network `{network}` has the pool of `{pf}`, but that is itself a virtual function, which has none; \
+         name its physical function, or use it as one of the network's `uplinks`"
+    )]
+    PfIsVf { network: String, pf: String },
+    #[error(
+        "network `{network}` has the pool of `{pf}`, which is {what} without SR-IOV; take another NIC, or give the \
+         network `uplinks` (the firmware may also have turned SR-IOV off)"
+    )]
+    NoSriov { network: String, pf: String, what: String },
+    #[error(
+        "network `{network}` wants {wanted} virtual functions of `{pf}`, which can have {total}; \
+         write `vfs = {total}` or less"
+    )]
+    TooFewVfs { network: String, pf: String, wanted: u16, total: u16 },
+    #[error(
+        "network `{network}` wants {wanted} virtual functions of `{pf}`, but there are {there}, and the kernel changes \
+         their number only by taking all away{}; write `vfs = {there}`, or free them all: \
+         `echo 0 > /sys/class/net/{pf}/device/sriov_numvfs`",
+        listed(.users)
+    )]
+    OtherNumberOfVfs { network: String, pf: String, wanted: u16, there: u16, users: Vec<String> },
+    #[error("{guests} ports share the {vfs} virtual functions of `{pf}`, one for each; write a larger `vfs`")]
+    TooManyGuests { pf: String, guests: usize, vfs: u16 },
+    #[error(
+        "port `{port}` of network `{network}` gets none of the {vfs} virtual functions of `{pf}`{}; \
+         free one, or write a larger `vfs`",
+        listed(.reasons)
+    )]
+    NoVfLeft { port: String, network: String, pf: String, vfs: usize, reasons: Vec<String> },
+    #[error(
+        "port `{port}` has VF {number} of `{pf}`, which is bound to vfio-pci: a guest that drives it cannot be filtered; \
+         bind {pci} to its network driver, or say `vfio = true` and `filter = \"none\"`"
+    )]
+    VfWithGuest { port: String, pf: String, number: u16, pci: String },
+    #[error("port `{port}` has a virtual function of `{pf}` that is not free: {reason}")]
+    VfUnusable { port: String, pf: String, reason: String },
+}
+
+/// ` (a, b)`, or nothing.
+fn listed(reasons: &[String]) -> String {
+    if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
 }

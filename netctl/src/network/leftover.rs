@@ -6,13 +6,14 @@ use super::change::{Action, Change, Object, Plan};
 use super::link::{Address, Interface, Kind, Observed};
 use super::plan::Wanted;
 use super::tag::Tag;
-use super::uplink;
+use super::{pool, uplink};
 
 /// Ports before bridges, so that no bridge is left with ports while it goes.
 pub(super) fn plan(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
     let (ports, others): (Vec<_>, Vec<_>) =
         stale(wanted, observed).partition(|i| matches!(i.kind, Kind::Tap(_) | Kind::Macvtap(_)));
     plan.remove.extend(ports.iter().map(|port| remove(port)));
+    pool::release(plan, wanted, observed);
     for interface in observed.interfaces() {
         if interface.tag().is_none() {
             plan.remove.extend(give_back(wanted, observed, interface));
@@ -23,7 +24,9 @@ pub(super) fn plan(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
 
 fn stale<'a>(wanted: &'a Wanted<'_>, observed: &'a Observed) -> impl Iterator<Item = &'a Interface> {
     let is_wanted = |name: &str| wanted.bridges.contains(name) || wanted.ports.contains(name);
-    observed.interfaces().filter(move |i| i.tag().is_some() && !is_wanted(&i.name))
+    observed.interfaces().filter(move |i| {
+        i.tag().is_some() && !is_wanted(&i.name) && !wanted.settled.deleted.contains(&i.index)
+    })
 }
 
 fn remove(found: &Interface) -> Change {
@@ -55,7 +58,8 @@ fn give_back(wanted: &Wanted<'_>, observed: &Observed, found: &Interface) -> Vec
         changes = address::remove(&found.name, &found.addresses, &ours);
     }
     let tags = found.uplink_tags();
-    if !tags.is_empty() && !wanted.uplinks.contains(found.name.as_str()) {
+    let used = [&wanted.uplinks, &wanted.pfs];
+    if !tags.is_empty() && !used.iter().any(|names| names.contains(found.name.as_str())) {
         changes.push(uplink::release(found, observed.master_of(found), &tags));
     }
     changes

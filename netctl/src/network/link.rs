@@ -7,6 +7,7 @@ use std::fmt;
 use ipnet::IpNet;
 
 use super::tag::{ADDRESS_PROTOCOL, HALF_MADE_GROUP, Tag, UplinkTag};
+use super::vf::Sriov;
 use crate::config::Mac;
 
 /// All interfaces of the network namespace at one moment.
@@ -51,7 +52,13 @@ pub struct Interface {
     pub bridge_port: Option<BridgePort>,
     /// Static entries of the bridge's forwarding table that lead here (NUD_NOARP, NTF_MASTER).
     pub static_fdb: BTreeSet<Mac>,
+    /// Multicast groups that it receives (its list of multicast addresses, NTF_SELF).
+    pub multicast: BTreeSet<Mac>,
     pub addresses: Vec<Address>,
+    /// SR-IOV: what a physical function has of virtual ones.
+    pub sriov: Option<Sriov>,
+    /// SR-IOV: it is a virtual function itself.
+    pub is_vf: bool,
     /// Whether the host speaks IPv6 here; `None` if the kernel does not say, as one without IPv6.
     pub ipv6: Option<bool>,
 }
@@ -147,6 +154,11 @@ impl Observed {
     /// In the order of their indexes.
     pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         self.by_index.values()
+    }
+
+    /// By index.
+    pub fn indexed(&self, index: u32) -> Option<&Interface> {
+        self.by_index.get(&index)
     }
 
     /// By name; not by alternative names.

@@ -10,15 +10,25 @@ use super::change::{Action, Change, Object};
 use super::error::Problem;
 use super::link::{Address, Interface, Kind, MacvtapFacts, Mode};
 use super::plan::Draft;
+use super::pool;
 use super::step::Step;
 use super::tag::UplinkTag;
+use super::vf_step::Lower;
 use crate::config::{Device, Network, NetworkKind, PortKind};
+
+/// What a macvtap is on.
+#[derive(Clone, Debug)]
+pub(super) struct Place<'a> {
+    pub lower: Lower,
+    /// `None` where it is still to be made.
+    pub found: Option<&'a Interface>,
+}
 
 /// The uplink of each port that is a macvtap of netctl's. What is wrong with an uplink is a conflict, and its ports
 /// are left out.
-pub(super) fn assign<'a>(draft: &mut Draft<'a>) -> BTreeMap<&'a str, &'a Interface> {
+pub(super) fn assign<'a>(draft: &mut Draft<'a>) -> BTreeMap<&'a str, Place<'a>> {
     let config = draft.config;
-    let mut lowers = BTreeMap::new();
+    let mut lowers: BTreeMap<&str, &Interface> = BTreeMap::new();
     for (name, network) in &config.networks {
         if network.kind.port_kind() != PortKind::Macvtap {
             continue;
@@ -43,6 +53,10 @@ pub(super) fn assign<'a>(draft: &mut Draft<'a>) -> BTreeMap<&'a str, &'a Interfa
             }
         }
     }
+    let place =
+        |found: &'a Interface| Place { lower: Lower::Interface(found.name.clone()), found: Some(found) };
+    let mut lowers = lowers.into_iter().map(|(port, found)| (port, place(found))).collect();
+    pool::assign(draft, &mut lowers);
     lowers
 }
 
@@ -199,7 +213,7 @@ fn unplug(master: Option<&Interface>, found: &Interface) -> Option<Change> {
 }
 
 /// The mark first: what is up without a mark, was up before.
-fn set_up(found: &Interface) -> Option<Change> {
+pub(super) fn set_up(found: &Interface) -> Option<Change> {
     if found.up {
         return None;
     }

@@ -1,15 +1,19 @@
 //! The macvtap of a port: made on its uplink, set up. Macvlan, passthrough and vepa networks differ in its mode.
 
+use std::collections::BTreeSet;
+
 use super::bridge::{delete, describe};
 use super::change::{Action, Change, Object};
 use super::error::Problem;
 use super::link::{Interface, Kind, MacvtapFacts, Mode, Observed};
-use super::lower;
+use super::lower::{self, Place};
+use super::multicast::{self, is_solicited_node};
 use super::plan::Draft;
 use super::room::is_passthru;
 use super::step::{MacvtapSpec, Settings, Step};
 use super::tag::Tag;
-use crate::config::{Device, Hairpin, Network, NetworkKind, Port, PortKind, Siblings};
+use super::vf_step::Lower;
+use crate::config::{Device, Hairpin, Mac, Network, NetworkKind, Port, PortKind, Siblings};
 
 /// One port and what follows for its interface.
 struct Wish<'a> {
@@ -17,7 +21,7 @@ struct Wish<'a> {
     port: &'a Port,
     alias: String,
     mode: Mode,
-    lower: &'a Interface,
+    lower: &'a Place<'a>,
     /// As the document says it, bytes.
     mtu: Option<u32>,
 }
@@ -28,7 +32,7 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
     for (name, port) in &config.ports {
         // The parser has resolved the network's name.
         let Some(network) = config.networks.get(&port.network) else { continue };
-        let Some(lower) = lowers.get(name.as_str()).copied() else { continue };
+        let Some(lower) = lowers.get(name.as_str()) else { continue };
         if network.kind.port_kind() != PortKind::Macvtap || port.device != Device::Made {
             continue;
         }
@@ -81,24 +85,25 @@ fn plan_port(draft: &mut Draft<'_>, wish: &Wish<'_>) {
 }
 
 fn problem(wish: &Wish<'_>, observed: &Observed) -> Option<Problem> {
-    let (port, uplink) = (wish.name.to_owned(), wish.lower.name.clone());
+    let (port, uplink) = (wish.name.to_owned(), wish.lower.lower.to_string());
+    let Some(lower) = wish.lower.found else { return None };
     // drivers/net/macvlan.c, macvlan_change_mtu().
-    if let Some(mtu) = wish.mtu.filter(|mtu| *mtu > wish.lower.mtu) {
-        return Some(Problem::LargerThanUplink { port, mtu, uplink, of_uplink: wish.lower.mtu });
+    if let Some(mtu) = wish.mtu.filter(|mtu| *mtu > lower.mtu) {
+        return Some(Problem::LargerThanUplink { port, mtu, uplink, of_uplink: lower.mtu });
     }
     // With it, frames for the guest would end at the host. In passthru the uplink takes the guest's address, and gives
     // it back when the macvtap goes.
     let borrowed = observed
         .interfaces()
-        .any(|upper| upper.lower == Some(wish.lower.index) && upper.tag().is_some() && is_passthru(upper));
-    let same = wish.lower.mac == Some(wish.port.mac) && wish.mode != Mode::Passthru && !borrowed;
+        .any(|upper| upper.lower == Some(lower.index) && upper.tag().is_some() && is_passthru(upper));
+    let same = lower.mac == Some(wish.port.mac) && wish.mode != Mode::Passthru && !borrowed;
     same.then_some(Problem::MacOfUplink { port, mac: wish.port.mac, uplink })
 }
 
 /// Why the interface cannot be changed into the wanted one.
 fn unfit(found: &Interface, wish: &Wish<'_>) -> Option<&'static str> {
     let Kind::Macvtap(facts) = found.kind else { return Some("it is no macvtap") };
-    if found.lower != Some(wish.lower.index) {
+    if found.lower.is_none() || found.lower != wish.lower.found.map(|lower| lower.index) {
         Some("on another uplink")
     } else if (facts.mode == Mode::Passthru) != (wish.mode == Mode::Passthru) {
         // drivers/net/macvlan.c, macvlan_changelink().
@@ -112,7 +117,7 @@ fn make(wish: &Wish<'_>, replaced: Option<(&Interface, &str)>) -> Change {
     let interface = wish.port.interface.clone();
     let spec = MacvtapSpec {
         interface: interface.clone(),
-        lower: wish.lower.name.clone(),
+        lower: wish.lower.lower.clone(),
         mode: wish.mode,
         mac: wish.port.mac,
         mtu: wish.mtu,
@@ -128,7 +133,9 @@ fn make(wish: &Wish<'_>, replaced: Option<(&Interface, &str)>) -> Change {
     let settings = Settings { alias, mac, mtu: None, clear_group: true };
     steps.push(Step::Set { interface: interface.clone(), settings });
     steps.push(Step::Ipv6 { interface: interface.clone(), on: false });
-    steps.push(Step::AllMulticast { interface });
+    steps.push(Step::AllMulticast { interface: interface.clone() });
+    let groups = groups(wish).into_iter();
+    steps.extend(groups.map(|group| Step::AddGroup { interface: interface.clone(), group }));
     match replaced {
         None => change(Action::Add, wish, facts, steps),
         Some((_, why)) => {
@@ -136,6 +143,13 @@ fn make(wish: &Wish<'_>, replaced: Option<(&Interface, &str)>) -> Change {
             change(Action::Modify, wish, detail, steps)
         }
     }
+}
+
+/// Other NICs hear all multicast.
+fn groups(wish: &Wish<'_>) -> BTreeSet<Mac> {
+    let is_vf =
+        matches!(wish.lower.lower, Lower::Vf { .. }) || wish.lower.found.is_some_and(|lower| lower.is_vf);
+    if is_vf { multicast::groups(wish.port) } else { BTreeSet::new() }
 }
 
 fn up(wish: &Wish<'_>) -> Change {
@@ -173,6 +187,17 @@ fn keep(wish: &Wish<'_>, found: &Interface) -> Option<Change> {
     if !found.all_multicast {
         details.push("all multicast".to_owned());
         steps.push(Step::AllMulticast { interface: interface.clone() });
+    }
+    let wanted = groups(wish);
+    if !wanted.is_subset(&found.multicast) {
+        details.push("multicast groups".to_owned());
+        let missing = wanted.difference(&found.multicast);
+        steps.extend(missing.map(|group| Step::AddGroup { interface: interface.clone(), group: *group }));
+    }
+    let stale = |group: &&Mac| !wanted.is_empty() && is_solicited_node(**group) && !wanted.contains(group);
+    for group in found.multicast.iter().filter(stale) {
+        details.push(format!("without group {group}"));
+        steps.push(Step::DeleteGroup { interface: interface.clone(), group: *group });
     }
     if !found.up {
         details.push("up".to_owned());

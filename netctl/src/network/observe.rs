@@ -12,14 +12,16 @@ use rtnetlink::packet_route::link::{
     InfoPortData, InfoTun, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, LinkXdp,
     MacVtapMode, Prop,
 };
-use rtnetlink::packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
+};
 
 use super::error::NetworkError;
 use super::link::{
     Address, BridgeFacts, BridgePort, Interface, Kind, MacvtapFacts, Mode, Observed, TapFacts,
 };
 use super::netlink::{Netlink, refused};
-use super::routes;
+use super::{functions, routes};
 use crate::config::Mac;
 
 /// All interfaces of the connection's network namespace.
@@ -57,6 +59,12 @@ pub async fn observe(netlink: &Netlink) -> Result<Observed, NetworkError> {
             interface.static_fdb.insert(mac);
         }
     }
+    for (index, mac) in fdb.iter().filter_map(multicast) {
+        if let Some(interface) = interfaces.get_mut(&index) {
+            interface.multicast.insert(mac);
+        }
+    }
+    functions::read(netlink, &mut interfaces).await?;
     Ok(Observed::new(interfaces.into_values()))
 }
 
@@ -88,7 +96,8 @@ pub(super) async fn collect<T>(
     items.into_iter().collect::<Result<_, _>>().map_err(|e| refused(&what, "", e))
 }
 
-fn interface(message: &LinkMessage) -> Interface {
+/// What the links say; addresses, routes and functions come from elsewhere.
+pub(super) fn interface(message: &LinkMessage) -> Interface {
     let mut interface = Interface {
         name: String::new(),
         index: message.header.index,
@@ -107,7 +116,10 @@ fn interface(message: &LinkMessage) -> Interface {
         master: None,
         bridge_port: None,
         static_fdb: Default::default(),
+        multicast: Default::default(),
         addresses: Vec::new(),
+        sriov: None,
+        is_vf: false,
         ipv6: None,
     };
     for attribute in &message.attributes {
@@ -256,6 +268,16 @@ fn address(message: &AddressMessage) -> Option<(u32, Address)> {
     // IFA_LOCAL is the host's own end; IPv6 has it only on point-to-point interfaces.
     let net = IpNet::new(local.or(peer)?, message.header.prefix_len).ok()?;
     Some((message.header.index, Address { net, protocol, secondary }))
+}
+
+/// An entry of the interface itself, for a group address.
+fn multicast(message: &NeighbourMessage) -> Option<(u32, Mac)> {
+    let address = message.attributes.iter().find_map(|a| match a {
+        NeighbourAttribute::LinkLayerAddress(bytes) => mac(bytes),
+        _ => None,
+    })?;
+    let is_own = message.header.flags.contains(NeighbourFlags::Own);
+    (is_own && address.0[0] & 1 == 1).then_some((message.header.ifindex, address))
 }
 
 /// A static entry leading to a port; the kernel's own entries are permanent, learned ones reachable.

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::change::Plan;
 use super::error::{Conflict, Problem};
 use super::link::Observed;
+use super::pool::Settled;
 use super::step::Step;
+use super::vf_step::Lower;
 use super::{adopt, bridge, leftover, macvtap, room, tap, uplink};
-use crate::config::{Config, Network};
+use crate::config::{Config, Device, Network};
 
 /// What the parts of the planner share.
 pub(super) struct Draft<'a> {
@@ -16,6 +18,7 @@ pub(super) struct Draft<'a> {
     pub plan: Plan,
     pub conflicts: Vec<Conflict>,
     pub consent: Consent,
+    pub settled: Settled,
 }
 
 /// Whether the user agrees to changes that may cut the host off (`--yes`).
@@ -47,6 +50,9 @@ pub(super) struct Wanted<'a> {
     pub uplinks: BTreeSet<&'a str>,
     /// Where the host itself is: bridges, and the uplinks of macvlan and vepa.
     pub hosts: BTreeSet<&'a str>,
+    /// NICs whose virtual functions are a pool.
+    pub pfs: BTreeSet<&'a str>,
+    pub settled: Settled,
 }
 
 /// What to do so that the host is as `config` says. Empty if it is.
@@ -54,7 +60,14 @@ pub(super) struct Wanted<'a> {
 /// # Errors
 /// Everything about the host that the document contradicts; nothing can be done then.
 pub fn plan(config: &Config, observed: &Observed, consent: Consent) -> Result<Plan, Vec<Conflict>> {
-    let mut draft = Draft { config, observed, plan: Plan::default(), conflicts: Vec::new(), consent };
+    let mut draft = Draft {
+        config,
+        observed,
+        plan: Plan::default(),
+        conflicts: Vec::new(),
+        consent,
+        settled: Settled::default(),
+    };
     check_names(&mut draft);
     let bridges = || config.networks.iter().filter(|(_, network)| network.bridge().is_some());
     bridges().for_each(|(name, network)| bridge::plan(&mut draft, name, network));
@@ -63,8 +76,10 @@ pub fn plan(config: &Config, observed: &Observed, consent: Consent) -> Result<Pl
     macvtap::plan(&mut draft);
     adopt::plan(&mut draft);
     // Deleting cannot be undone: it comes after everything that may fail.
-    draft.plan.make.sort_by_key(|change| change.steps.iter().any(|step| matches!(step, Step::Delete { .. })));
-    leftover::plan(&mut draft.plan, &wanted(config), observed);
+    let late = std::mem::take(&mut draft.settled.late);
+    draft.plan.make.sort_by_key(|change| change.steps.iter().any(|step| is_late(step, &late)));
+    let settled = std::mem::take(&mut draft.settled);
+    leftover::plan(&mut draft.plan, &Wanted { settled, ..wanted(config) }, observed);
     room::clear(&mut draft.plan, observed);
     if draft.conflicts.is_empty() { Ok(draft.plan) } else { Err(draft.conflicts) }
 }
@@ -79,9 +94,29 @@ pub fn plan_down(observed: &Observed) -> Plan {
 fn wanted(config: &Config) -> Wanted<'_> {
     Wanted {
         bridges: config.networks.values().filter_map(|n| n.bridge()).collect(),
-        ports: config.ports.values().map(|p| p.interface.as_str()).collect(),
+        ports: config
+            .ports
+            .values()
+            // A guest that drives its function itself has no interface; one from before goes.
+            .filter(|port| port.device != Device::Vfio)
+            .map(|port| port.interface.as_str())
+            .collect(),
         hosts: config.networks.values().filter_map(host_interface).collect(),
         uplinks: config.networks.values().flat_map(|n| &n.uplinks).map(String::as_str).collect(),
+        pfs: config.networks.values().filter_map(|n| n.pool.as_ref()).map(|pool| pool.pf.as_str()).collect(),
+        settled: Settled::default(),
+    }
+}
+
+/// Deletes something, or needs that to be done.
+fn is_late(step: &Step, late: &BTreeSet<(String, u16)>) -> bool {
+    match step {
+        Step::Delete { .. } => true,
+        Step::CreateMacvtap(spec) => match &spec.lower {
+            Lower::Vf { pf, number } => late.contains(&(pf.clone(), *number)),
+            Lower::Interface(_) => false,
+        },
+        _ => false,
     }
 }
 

@@ -6,7 +6,9 @@ use std::io;
 use ipnet::IpNet;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressProtocol};
-use rtnetlink::packet_route::link::{BridgeStpState, InfoKind, LinkMessage, MacVtapMode};
+use rtnetlink::packet_route::link::{
+    BridgeStpState, InfoKind, InfoMacVtap, LinkMessage, MacVtapFlags, MacVtapMode,
+};
 use rtnetlink::packet_route::neighbour::{
     NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
@@ -20,6 +22,7 @@ use super::netlink::{Netlink, errno, refused};
 use super::observe::find;
 use super::step::{MacvtapSpec, Settings, Step, TapSpec};
 use super::tag::HALF_MADE_GROUP;
+use super::vf_step::Lower;
 use crate::config::Mac;
 use crate::fd::tap::NewTap;
 
@@ -27,7 +30,7 @@ type Answer = Result<(), rtnetlink::Error>;
 
 /// Carries out steps; remembers the indexes of the names that it has met.
 pub(super) struct Runner<'a> {
-    netlink: &'a Netlink,
+    pub(super) netlink: &'a Netlink,
     indexes: HashMap<String, u32>,
 }
 
@@ -49,9 +52,11 @@ impl<'a> Runner<'a> {
         let name = step.interface();
         let answer = match step {
             Step::CreateTap(spec) => return self.create_tap(step, spec).await,
+            Step::SetVfs { pf, count } => return Self::set_vfs(step, pf, *count),
+            Step::Vf { pf, number, action } => return self.run_vf(step, (pf, *number), action).await,
             Step::Ipv6 { interface, on } => return set_ipv6(interface, *on),
             Step::CreateBridge { interface, mac } => self.create_bridge(interface, *mac).await,
-            Step::CreateMacvtap(spec) => self.create_macvtap(spec).await?,
+            Step::CreateMacvtap(spec) => self.create_macvtap(step, spec).await?,
             Step::Delete { index, .. } => {
                 self.indexes.remove(name);
                 self.netlink.handle.link().del(*index).execute().await
@@ -82,7 +87,9 @@ impl<'a> Runner<'a> {
             Step::ClearMaster { .. } => self.change(link.nocontroller().build()).await,
             Step::PortOptions { .. } => self.change(port_options(index)).await,
             Step::AddFdb { mac, .. } => self.add_fdb(index, *mac).await,
-            Step::DeleteFdb { mac, .. } => self.delete_fdb(index, *mac).await,
+            Step::DeleteFdb { mac, .. } => self.delete_fdb((index, *mac), NeighbourFlags::Controller).await,
+            Step::AddGroup { group, .. } => self.add_group(index, *group).await,
+            Step::DeleteGroup { group, .. } => self.delete_fdb((index, *group), NeighbourFlags::Own).await,
             Step::AddAddress { net, protocol, .. } => self.add_address(index, *net, *protocol).await,
             Step::DeleteAddress { net, .. } => self.delete_address(index, *net).await,
             Step::AddName { name, .. } => {
@@ -98,11 +105,13 @@ impl<'a> Runner<'a> {
             | Step::Delete { .. }
             | Step::BridgeOptions { .. }
             | Step::Ipv6 { .. }
+            | Step::SetVfs { .. }
+            | Step::Vf { .. }
             | Step::SetMaster { .. } => Ok(()),
         }
     }
 
-    async fn change(&self, message: LinkMessage) -> Answer {
+    pub(super) async fn change(&self, message: LinkMessage) -> Answer {
         self.netlink.handle.link().change(message).execute().await
     }
 
@@ -112,12 +121,21 @@ impl<'a> Runner<'a> {
         self.netlink.handle.link().add(message).execute().await
     }
 
-    async fn create_macvtap(&mut self, spec: &MacvtapSpec) -> Result<Answer, NetworkError> {
+    async fn create_macvtap(&mut self, step: &Step, spec: &MacvtapSpec) -> Result<Answer, NetworkError> {
         self.indexes.remove(&spec.interface);
-        let lower = self.index(&spec.lower).await?;
+        let (lower, flags) = match &spec.lower {
+            Lower::Interface(name) => (self.index(name).await?, MacVtapFlags::empty()),
+            // A function receives for its own address only, and NICs refuse it more: no use in asking.
+            Lower::Vf { pf, number } => {
+                (self.vf_interface(step, pf, *number).await?, MacVtapFlags::NoPromisc)
+            }
+        };
         let mut message = LinkMacVtap::new(&spec.interface, lower, driver_mode(spec.mode))
             .address(spec.mac.0.to_vec())
             .link_group(HALF_MADE_GROUP);
+        if !flags.is_empty() {
+            message = message.append_info_data(InfoMacVtap::Flags(flags));
+        }
         if let Some(mtu) = spec.mtu {
             message = message.mtu(mtu);
         }
@@ -148,11 +166,18 @@ impl<'a> Runner<'a> {
         request.state(NeighbourState::Noarp).flags(NeighbourFlags::Controller).replace().execute().await
     }
 
-    async fn delete_fdb(&self, port: u32, mac: Mac) -> Answer {
+    /// Never replaces: macvlan_fdb_add() refuses that.
+    async fn add_group(&self, index: u32, group: Mac) -> Answer {
+        let request = self.netlink.handle.neighbours().add_bridge(index, &group.0);
+        let request = request.state(NeighbourState::Permanent).flags(NeighbourFlags::Own);
+        tolerate(request.execute().await, libc::EEXIST)
+    }
+
+    async fn delete_fdb(&self, (port, mac): (u32, Mac), whose: NeighbourFlags) -> Answer {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Bridge;
         message.header.ifindex = port;
-        message.header.flags = NeighbourFlags::Controller;
+        message.header.flags = whose;
         message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
         tolerate(self.netlink.handle.neighbours().del(message).execute().await, libc::ENOENT)
     }
@@ -237,7 +262,7 @@ fn tolerate(answer: Answer, code: i32) -> Answer {
 }
 
 /// There is no netlink attribute for it. /proc/sys/net shows the namespace of the thread that opens it.
-fn set_ipv6(interface: &str, on: bool) -> Result<(), NetworkError> {
+pub(super) fn set_ipv6(interface: &str, on: bool) -> Result<(), NetworkError> {
     let path = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
     match std::fs::write(&path, if on { "0" } else { "1" }) {
         // A kernel without IPv6 speaks none.

@@ -8,6 +8,7 @@ use super::change::{Action, Change, Object, Plan};
 use super::link::{Interface, Kind, MacvtapFacts, Mode, Observed};
 use super::step::{MacvtapSpec, Step};
 use super::tag::Tag;
+use super::vf_step::Lower;
 
 /// Moves the removal of what is in the way before the making of what it is in the way of. To be called when the plan
 /// is complete.
@@ -21,9 +22,8 @@ pub(super) fn clear(plan: &mut Plan, observed: &Observed) {
     let removals: Vec<Change> = blockers.values().filter_map(|found| removal(plan, found)).collect();
     let lowers: BTreeSet<u32> = blockers.values().filter_map(|found| found.lower).collect();
     let waits = |change: &Change| {
-        let on_crowded = |spec: &MacvtapSpec| {
-            observed.named(&spec.lower).is_some_and(|lower| lowers.contains(&lower.index))
-        };
+        let on_crowded =
+            |spec: &MacvtapSpec| lower(spec, observed).is_some_and(|lower| lowers.contains(&lower.index));
         deletes(change) || created(change).is_some_and(on_crowded) || takes_name(change, &blockers)
     };
     let (late, early): (Vec<_>, Vec<_>) = std::mem::take(&mut plan.make).into_iter().partition(waits);
@@ -51,9 +51,17 @@ fn for_bridges(plan: &mut Plan, observed: &Observed) {
     plan.make.extend(plan.remove.extract_if(.., is_blocker));
 }
 
+/// Functions of a pool have one guest each; who gets which is the pool's business.
+fn lower<'o>(spec: &MacvtapSpec, observed: &'o Observed) -> Option<&'o Interface> {
+    match &spec.lower {
+        Lower::Interface(name) => observed.named(name),
+        Lower::Vf { .. } => None,
+    }
+}
+
 /// Only netctl's own: someone else's is a conflict.
 fn in_the_way<'o>(spec: &MacvtapSpec, observed: &'o Observed) -> Vec<(u32, &'o Interface)> {
-    let Some(lower) = observed.named(&spec.lower) else { return Vec::new() };
+    let Some(lower) = lower(spec, observed) else { return Vec::new() };
     let others = observed
         .interfaces()
         .filter(|found| found.lower == Some(lower.index) && found.tag().is_some())

@@ -6,6 +6,7 @@ use std::fmt;
 use ipnet::IpNet;
 
 use super::link::Mode;
+use super::vf_step::{Lower, VfAction};
 use crate::config::Mac;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,15 @@ pub enum Step {
     PortOptions {
         interface: String,
     },
+    /// To a group, in the list of the interface itself.
+    AddGroup {
+        interface: String,
+        group: Mac,
+    },
+    DeleteGroup {
+        interface: String,
+        group: Mac,
+    },
     /// A static entry of the bridge's forwarding table.
     AddFdb {
         interface: String,
@@ -82,6 +92,18 @@ pub enum Step {
     DeleteAddress {
         interface: String,
         net: IpNet,
+    },
+    /// `sriov_numvfs`; 0 takes all of them away.
+    SetVfs {
+        /// Interface of the physical function.
+        pf: String,
+        count: u16,
+    },
+    /// On a virtual function.
+    Vf {
+        pf: String,
+        number: u16,
+        action: VfAction,
     },
     AddName {
         interface: String,
@@ -106,8 +128,7 @@ pub struct TapSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MacvtapSpec {
     pub interface: String,
-    /// Interface of the uplink.
-    pub lower: String,
+    pub lower: Lower,
     pub mode: Mode,
     /// The guest's.
     pub mac: Mac,
@@ -145,6 +166,7 @@ impl Step {
         match self {
             Self::CreateTap(spec) => &spec.interface,
             Self::CreateMacvtap(spec) => &spec.interface,
+            Self::SetVfs { pf, .. } | Self::Vf { pf, .. } => pf,
             Self::CreateBridge { interface, .. }
             | Self::Delete { interface, .. }
             | Self::Set { interface, .. }
@@ -158,6 +180,8 @@ impl Step {
             | Self::ClearMaster { interface }
             | Self::PortOptions { interface }
             | Self::AddFdb { interface, .. }
+            | Self::AddGroup { interface, .. }
+            | Self::DeleteGroup { interface, .. }
             | Self::DeleteFdb { interface, .. }
             | Self::AddAddress { interface, .. }
             | Self::DeleteAddress { interface, .. }
@@ -174,7 +198,7 @@ impl fmt::Display for Step {
         match self {
             Self::CreateBridge { .. } => write!(f, "make bridge `{interface}`"),
             Self::CreateTap(_) => write!(f, "make tap `{interface}`"),
-            Self::CreateMacvtap(spec) => write!(f, "make macvtap `{interface}` on `{}`", spec.lower),
+            Self::CreateMacvtap(spec) => write!(f, "make macvtap `{interface}` on {}", spec.lower),
             Self::MacvtapMode { mode, .. } => write!(f, "set mode {} of `{interface}`", mode.name()),
             Self::AllMulticast { .. } => write!(f, "turn all-multicast on for `{interface}`"),
             Self::Delete { .. } => write!(f, "delete `{interface}`"),
@@ -188,12 +212,16 @@ impl fmt::Display for Step {
             Self::SetMaster { bridge, .. } => write!(f, "put `{interface}` on bridge `{bridge}`"),
             Self::ClearMaster { .. } => write!(f, "release `{interface}` from its bridge"),
             Self::PortOptions { .. } => write!(f, "set the bridge port options of `{interface}`"),
+            Self::AddGroup { group, .. } => write!(f, "let `{interface}` hear {group}"),
+            Self::DeleteGroup { group, .. } => write!(f, "let `{interface}` not hear {group}"),
             Self::AddFdb { mac, .. } => write!(f, "bind {mac} to `{interface}`"),
             Self::DeleteFdb { mac, .. } => write!(f, "unbind {mac} from `{interface}`"),
             Self::AddAddress { net, .. } => write!(f, "add {net} to `{interface}`"),
             Self::DeleteAddress { net, .. } => write!(f, "remove {net} from `{interface}`"),
-            Self::AddName { .. } => write!(f, "mark uplink `{interface}`"),
-            Self::DeleteName { .. } => write!(f, "remove the mark of uplink `{interface}`"),
+            Self::SetVfs { count, .. } => write!(f, "make {count} virtual functions of `{interface}`"),
+            Self::Vf { number, action, .. } => action.write(&format!("VF {number} of `{interface}`"), f),
+            Self::AddName { .. } => write!(f, "mark `{interface}`"),
+            Self::DeleteName { .. } => write!(f, "remove a mark of `{interface}`"),
         }
     }
 }

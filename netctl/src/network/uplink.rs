@@ -107,7 +107,9 @@ pub(super) fn release(found: &Interface, master: Option<&Interface>, marks: &[Up
     }
     steps.extend(unmark(&interface, marks));
     let bridges: Vec<_> = marks.iter().map(|mark| mark.bridge.as_str()).collect();
-    let detail = format!("on bridge {}", bridges.join(", "));
+    let bridges = bridges.join(", ");
+    // The uplink of macvtaps is on none.
+    let detail = if bridges.is_empty() { "down".to_owned() } else { format!("on bridge {bridges}") };
     Change { action: Action::Remove, object: Object::Uplink, interface, detail, steps }
 }
 

@@ -12,6 +12,7 @@ mod lowers;
 mod macvtaps;
 mod namespace;
 mod performance;
+mod pools;
 mod taps;
 mod uplinks;
 mod vmm;
