@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use netctl::compile::{Budget, Compiled, PortIds, compile};
+use netctl::config::PortKind;
 use netctl::explain::HostTables;
 use netctl::kernel::Kernel;
 use netctl::kernel::ask::{Live, Twin};
@@ -45,7 +46,7 @@ impl Host {
             sandbox.ip(&format!("tuntap add dev {tap} mode tap"));
             let ifindex = std::fs::read_to_string(format!("/sys/class/net/{tap}/ifindex")).unwrap();
             let ifindex = ifindex.trim().parse().unwrap();
-            let attached = AttachPort { name: &port, id, interface: &tap, ifindex };
+            let attached = AttachPort { name: &port, id, interface: &tap, ifindex, kind: PortKind::Tap };
             kernel.attach(&[attached]).unwrap();
             interfaces.insert(port.clone(), ifindex);
             ids.insert(port, id);
@@ -127,8 +128,13 @@ fn random_frames_under_random_policies_have_one_verdict() {
             let compiled = compile(&config, &ids, &Budget::default()).unwrap();
             // The next tables take the flows of these.
             let compiled: &'static Compiled = Box::leak(Box::new(compiled));
-            let publication =
-                Publication { compiled, interfaces: host.interfaces, document: "", namespace: 0 };
+            let publication = Publication {
+                compiled,
+                interfaces: host.interfaces,
+                uplinks: &[],
+                document: "",
+                namespace: 0,
+            };
             let generation = host.kernel.switch(host.kernel.fill(&publication).unwrap()).unwrap();
             let mut tables = HostTables::new(&publication, generation);
             if let Some(before) = &before {
