@@ -119,18 +119,22 @@ pub async fn apply_locked(
     kernel.free_tables_of_others(&compiled.ports.iter().map(|port| port.id).collect())?;
     // Last: counts are no reason to leave a port down.
     before.carry_counters(&kernel, &compiled)?;
-    plan.warnings.extend(silent_switches(&document.config, &network::observe(&netlink).await?));
+    plan.warnings.extend(silent_switches(&document.config, &netlink).await?);
     Ok(Applied { generation: running.generation, plan })
 }
 
 /// Vepa networks whose guests cannot reach each other, as far as can be told now.
-fn silent_switches(config: &Config, observed: &Observed) -> Vec<String> {
+async fn silent_switches(config: &Config, netlink: &Netlink) -> Result<Vec<String>, NetworkError> {
     let needs_it = |name: &str, network: &Network| {
         network.kind == NetworkKind::Vepa(Hairpin::Switch)
             && config.ports.values().filter(|port| port.network == name).count() > 1
     };
-    let asked = config.networks.iter().filter(|(name, network)| needs_it(name, network));
-    let warnings = asked.filter_map(|(name, network)| {
+    let asked: Vec<_> = config.networks.iter().filter(|(name, network)| needs_it(name, network)).collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let observed = network::observe(netlink).await?;
+    let warnings = asked.into_iter().filter_map(|(name, network)| {
         let uplink = &network.interface;
         match network::reflects(observed.named(uplink)?) {
             Ok(true) => None,
@@ -144,7 +148,7 @@ fn silent_switches(config: &Config, observed: &Observed) -> Vec<String> {
             )),
         }
     });
-    warnings.collect()
+    Ok(warnings.collect())
 }
 
 /// Ports of the running generation with the indexes of their interfaces; none if nothing runs in this namespace.

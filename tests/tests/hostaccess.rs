@@ -13,6 +13,8 @@ mod probe;
 mod reach;
 #[path = "hostaccess/traces.rs"]
 mod traces;
+#[path = "hostaccess/way.rs"]
+mod way;
 
 use std::fs;
 use std::net::IpAddr;

@@ -1,5 +1,6 @@
 //! The interface stays its owner's: it may be replaced, moved or removed at any time, and netctl says so.
 
+use netctl_common::abi::ABI_VERSION;
 use netctl_tests::sandbox::Sandbox;
 
 use super::{BRIDGE, apply, assert_same, bridge, guest, look, mac, netctl, port, programs, state_of, tap};
@@ -59,7 +60,8 @@ fn programs_that_someone_takes_off_are_missed_and_put_back() {
         adopted(sandbox);
         let _guest = guest("vnet0", 11);
         assert_eq!(state_of(sandbox, "vnet0"), "up");
-        std::fs::remove_file("/sys/fs/bpf/netctl/v1/links/vnet0+to_guest").unwrap();
+        let pin = format!("/sys/fs/bpf/netctl/v{ABI_VERSION}/links/vnet0+to_guest");
+        std::fs::remove_file(pin).unwrap();
         assert_eq!(state_of(sandbox, "vnet0"), "not filtered");
         apply_again(sandbox, 0);
         assert_eq!(state_of(sandbox, "vnet0"), "up");
