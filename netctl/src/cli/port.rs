@@ -13,9 +13,7 @@ pub enum PortCommand {
     /// Add a port to the running document, and apply it.
     ///
     /// The port's section goes to the end of the document; `netctl show` prints the whole.
-    #[command(
-        after_help = "Example:\n  netctl port add web2 --network lab --address 10.0.0.12 --group web"
-    )]
+    #[command(after_help = "Example:\n  netctl port add web2 --network lab --address 10.0.0.12 --group web")]
     Add(PortAddArgs),
 
     /// Take a port out of the running document, and apply it. Its interface goes with it.
@@ -26,17 +24,13 @@ pub enum PortCommand {
     ///
     /// The interface stays its owner's: netctl puts its programs on it and changes nothing else. Which network it is
     /// on and, for a macvtap, its guest's MAC address are found by looking. It becomes a port of the running document.
-    #[command(
-        after_help = "Example:\n  netctl port adopt vnet0 --mac 52:54:00:00:00:31 --address 10.0.0.31"
-    )]
+    #[command(after_help = "Example:\n  netctl port adopt vnet0 --mac 52:54:00:00:00:31 --address 10.0.0.31")]
     Adopt(PortAdoptArgs),
 
     /// Take the programs off an adopted interface, and its port out of the running document.
     ///
     /// Its guest is no longer filtered afterwards.
-    #[command(
-        after_help = "Example:\n  netctl port release vnet0"
-    )]
+    #[command(after_help = "Example:\n  netctl port release vnet0")]
     Release(PortNameArgs),
 }
 
