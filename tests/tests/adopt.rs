@@ -19,7 +19,8 @@ mod state;
 mod traffic;
 
 use std::process::Command;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use netctl_tests::bench::raw_bpf::tcx_programs;
 use netctl_tests::cli;
@@ -64,7 +65,7 @@ fn apply(sandbox: &Sandbox, document: &str) -> Finished {
     sandbox.netctl(["apply", "/run/host.toml"])
 }
 
-fn words<'a>(line: &'a str) -> impl Iterator<Item = &'a str> {
+fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split_whitespace()
 }
 
@@ -138,12 +139,29 @@ fn programs(name: &str) -> [usize; 2] {
     tcx_programs(name).unwrap().map(|ids| ids.len())
 }
 
+/// [`look`], of an interface that was released, is as `before`.
+#[track_caller]
+fn assert_given_back(sandbox: &Sandbox, name: &str, before: &[String]) {
+    nothing_on(name);
+    assert_same(&look(sandbox, name), before);
+}
+
 /// Names what differs.
 #[track_caller]
 fn assert_same(now: &[String], before: &[String]) {
     let gone: Vec<_> = before.iter().filter(|line| !now.contains(line)).collect();
     let new: Vec<_> = now.iter().filter(|line| !before.contains(line)).collect();
     assert!(gone.is_empty() && new.is_empty(), "gone: {gone:#?}\nnew: {new:#?}");
+}
+
+/// The kernel detaches a link that is unpinned a moment later (kernel/bpf/syscall.c, bpf_link_put()).
+#[track_caller]
+fn nothing_on(name: &str) {
+    let deadline = Instant::now() + SOON;
+    while programs(name) != [0, 0] {
+        assert!(Instant::now() < deadline, "{name} has {:?}", programs(name));
+        sleep(Duration::from_millis(1));
+    }
 }
 
 fn forget_timers(value: &mut Value) {

@@ -3,7 +3,9 @@
 use netctl_common::abi::ABI_VERSION;
 use netctl_tests::sandbox::Sandbox;
 
-use super::{BRIDGE, apply, assert_same, bridge, guest, look, mac, netctl, port, programs, state_of, tap};
+use super::{
+    BRIDGE, apply, assert_given_back, bridge, guest, look, mac, netctl, port, programs, state_of, tap,
+};
 
 fn adopted(sandbox: &Sandbox) {
     bridge(sandbox, "br0");
@@ -96,7 +98,7 @@ fn a_port_that_changes_its_interface_leaves_the_old_one_as_it_was() {
         for line in ["+ tap vnet1: adopted as port web1", "- tap vnet0: port web1 is released"] {
             assert!(said.stdout.contains(line), "{said}");
         }
-        assert_same(&look(sandbox, "vnet0"), &before);
+        assert_given_back(sandbox, "vnet0", &before);
         assert_eq!((programs("vnet0"), programs("vnet1")), ([0, 0], [1, 1]));
     });
 }

@@ -9,7 +9,7 @@ use netctl_tests::switch::Switch;
 use netctl_tests::tap::Tap;
 
 use super::{
-    A_WHILE, BRIDGE, SOON, apply, assert_same, bridge, count, guest, look, mac, macvlan, netctl,
+    A_WHILE, BRIDGE, SOON, apply, assert_given_back, bridge, count, guest, look, mac, macvlan, netctl,
     netctl_clsact, port, programs, tap,
 };
 
@@ -86,14 +86,14 @@ fn two_taps(sandbox: &Sandbox, clsact: bool) {
 
     let said = netctl("port release web1");
     assert!(said.stdout.contains("- tap vnet0: port web1 is released: it is no longer filtered\n"), "{said}");
-    assert_same(&look(sandbox, "vnet0"), &before[0]);
+    assert_given_back(sandbox, "vnet0", &before[0]);
     assert_ne!(look(sandbox, "vnet1"), before[1]);
     // What is allowed at one end alone is still judged at the other.
     assert!(!asks(&web, 21, 9));
     assert!(count(sandbox, "db1", "to-guest", "default") > 0);
     netctl("port release db1");
-    assert_same(&look(sandbox, "vnet0"), &before[0]);
-    assert_same(&look(sandbox, "vnet1"), &before[1]);
+    assert_given_back(sandbox, "vnet0", &before[0]);
+    assert_given_back(sandbox, "vnet1", &before[1]);
     assert!(asks(&web, 21, 9) && asks(&db, 11, 9), "released, so nothing is filtered");
 }
 
@@ -133,7 +133,7 @@ fn two_macvtaps(sandbox: &Sandbox, clsact: bool) {
         assert!(done.stdout.contains(line), "{done}");
     }
     for (name, before) in ["mv0", "mv1", "up0"].iter().zip(before) {
-        assert_same(&look(sandbox, name), &before);
+        assert_given_back(sandbox, name, &before);
     }
     assert!(asks(&db, 11, 9));
 }
@@ -170,5 +170,24 @@ fn an_adopted_guest_and_one_of_netctls_own_follow_the_same_policy() {
         }
         filtered(sandbox, &web, &db);
         assert_eq!(programs("vnet0"), [1, 1]);
+    });
+}
+
+#[test]
+fn a_nic_that_someone_gave_to_a_guest_whole_is_adopted_and_released() {
+    Sandbox::run(|sandbox| {
+        let switch = Switch::new(sandbox, "switch").unwrap();
+        switch.nic("up0").unwrap();
+        sandbox.ip("link add link up0 name mv0 type macvtap mode passthru");
+        sandbox.ip("link set mv0 up");
+        let before = look(sandbox, "mv0");
+        apply(sandbox, &macvlan().replace("macvlan", "passthrough")).expect_code(0);
+        netctl(sandbox, "port adopt mv0 --address 10.0.0.11", 0);
+        assert_eq!((programs("mv0"), port(sandbox, "mv0")["state"].as_str().unwrap()), ([1, 1], "up"));
+        // Its NIC is not free.
+        let said = netctl(sandbox, "port add web2 --network lab --address 10.0.0.12", 2);
+        assert!(said.stderr.contains("port `web2` has no uplink"), "{said}");
+        netctl(sandbox, "port release mv0", 0);
+        assert_given_back(sandbox, "mv0", &before);
     });
 }

@@ -34,7 +34,7 @@ struct PortRow {
     state: String,
     /// The interface is someone else's.
     adopted: bool,
-    /// The policy is enforced on the interface that is there now; also where there is none.
+    /// `false` where frames pass that the policy has not seen.
     filtered: bool,
 }
 
