@@ -5,7 +5,7 @@
 //! real guests.
 
 pub mod denials;
-mod kinds;
+pub mod kinds;
 pub mod matrix;
 pub mod qemu;
 pub mod screen;
