@@ -1,13 +1,17 @@
 //! The uplink is the host's: what netctl puts on it goes when `host-access` is withdrawn, and on `down`.
 
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
+use netctl_common::verdict::Direction::ToGuest;
+use netctl_common::verdict::Reason;
 use netctl_tests::cli;
+use netctl_tests::lab::{Family, Lab};
 use netctl_tests::process::Finished;
 use netctl_tests::sandbox::Sandbox;
 
-use super::{ACCESS, MACVLAN, document, wait_addresses, wire};
+use super::{ACCESS, MACVLAN, SOON, document, host, wait_addresses, wire};
 
 const RULES: [&str; 1] = [r#"{ allow = "any", from = "any", to = "any" }"#];
 
@@ -75,6 +79,31 @@ fn withdrawing_it_leaves_the_uplink_as_it_was() {
         netctl(sandbox, &["apply", "/run/off.toml"], old).expect_code(0);
         assert_eq!(uplink(sandbox), before);
         assert!(!is_attached(&before, old));
+    });
+}
+
+#[test]
+fn guests_and_host_reach_each_other_by_filters_too() {
+    Sandbox::run(|sandbox| {
+        let _switch = wire(sandbox, &MACVLAN);
+        let access = document(&MACVLAN, ACCESS, &RULES);
+        std::fs::write("/run/on.toml", &access).unwrap();
+        netctl(sandbox, &["apply", "/run/on.toml"], true).expect_code(0);
+        // Applied again where tcx is there: filters stay filters, or each frame would be judged twice.
+        let lab = Lab::up(sandbox, &access).unwrap();
+        wait_addresses(sandbox);
+        assert!(is_attached(&uplink(sandbox), true) && !is_attached("", false));
+        lab.guest("db1").tcp_listen(80);
+        for family in Family::ALL {
+            assert!(lab.guest("web1").ping(host(family), SOON), "{family:?}");
+            let (opened, seen) = lab
+                .during(|| {
+                    TcpStream::connect_timeout(&SocketAddr::new(lab.address("db1", family), 80), SOON).is_ok()
+                })
+                .unwrap();
+            assert!(opened, "{family:?}");
+            assert_eq!(seen.packets("db1", ToGuest, Reason::Rule), 1, "{family:?}");
+        }
     });
 }
 
