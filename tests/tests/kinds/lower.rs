@@ -53,6 +53,8 @@ fn goes_and_comes_back(kind: &Kind) {
         let refused = sandbox.netctl(["apply", &path]).expect_code(2);
         let wanted = "network `lab` has the uplink `up0`, but there is no such interface";
         assert!(refused.stderr.contains(wanted), "{refused}");
+        let ports = sandbox.netctl(["port", "list", "--json"]).expect_code(0).json();
+        assert!(ports.as_array().unwrap().iter().all(|port| port["state"] != "up"), "{ports}");
         // Commands that only look still answer.
         for words in [&["port", "list"][..], &["stats"], &["flows"], &["show"]] {
             sandbox.netctl(words).expect_code(0);

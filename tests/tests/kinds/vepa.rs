@@ -1,13 +1,12 @@
 //! vepa networks: every frame between guests passes the switch, which has to send it back where it came from; with
 //! `hairpin = "local"` it needs not.
 
-use std::time::Duration;
-
 use netctl_common::verdict::Direction::{FromGuest, ToGuest};
 use netctl_common::verdict::Reason;
 use netctl_tests::frame::{BROADCAST, Build, eth};
 use netctl_tests::monitor::Monitor;
 
+use super::conversation::in_vain;
 use super::kind::{self, DB1, Kind, VEPA, WEB1};
 use super::macvlan::datagram;
 use super::{A_WHILE, SOON};
@@ -65,11 +64,11 @@ fn with_local_hairpin_guests_reach_each_other_past_a_switch_that_does_not_reflec
         for family in netctl_tests::lab::Family::ALL {
             let address = host.lab.address("db1", family);
             assert!(web1.udp_ask(address, 53, b"who?", SOON), "{family:?}");
-            assert!(!web1.udp_ask(address, 123, b"who?", Duration::from_millis(100)), "{family:?}");
+            assert!(!in_vain(host, WEB1, || web1.udp_ask(address, 123, b"who?", A_WHILE)), "{family:?}");
         }
         let counters = host.lab.counters().unwrap();
         assert_eq!(counters.packets("web1", FromGuest, Reason::Rule), 2);
         assert_eq!(counters.packets("db1", ToGuest, Reason::Rule), 2);
-        assert_eq!(counters.packets("web1", FromGuest, Reason::Default), 2);
+        assert!(counters.packets("web1", FromGuest, Reason::Default) >= 2, "{:?}", counters.ports);
     });
 }
