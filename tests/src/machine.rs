@@ -12,8 +12,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::process::Running;
 use crate::sandbox::Sandbox;
 
-/// How long a guest may take to boot: some 10 s without KVM, several times that on a busy machine.
-pub const BOOT_LIMIT: Duration = Duration::from_secs(90);
+/// How long a guest may take to boot: some 10 s without KVM, 50 s where its host is emulated too, and several times that on
+/// a busy machine.
+pub const BOOT_LIMIT: Duration = Duration::from_secs(600);
 /// How long one check may take, the guest's own patience of 2 s included.
 const CHECK_LIMIT: Duration = Duration::from_secs(60);
 /// Memory of a guest, in the words of QEMU's `-m`.

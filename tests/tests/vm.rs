@@ -13,3 +13,5 @@ mod lab;
 mod policy;
 #[path = "vm/spoofing.rs"]
 mod spoofing;
+#[path = "vm/vhost.rs"]
+mod vhost;

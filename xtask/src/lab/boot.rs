@@ -38,7 +38,11 @@ const SLACK: Duration = Duration::from_secs(60);
 
 const MARK: &str = "NETCTL-LAB ";
 
-/// Lines of the kernel that an error shows.
+/// Logs of the kernel and of QEMU, in the folder of the kernel.
+const CONSOLE: &str = "console.log";
+const WARNINGS: &str = "qemu.log";
+
+/// Their lines that an error shows.
 const SHOWN_LINES: usize = 20;
 
 /// A kernel and what is to run in it.
@@ -88,12 +92,12 @@ impl Boot<'_> {
         let initramfs = self.dir.join("initramfs.cpio");
         fs::write(&initramfs, self.initramfs()?)
             .with_context(|| format!("cannot write {}", initramfs.display()))?;
-        let mut guest = Guest::start(self.command(&initramfs))?;
+        let mut command = self.command(&initramfs);
+        let warnings = File::create(self.dir.join(WARNINGS)).context("cannot write a log")?;
+        let mut guest = Guest::start(command.stderr(warnings))?;
         let result = self.follow(&guest, line);
         guest.end();
-        result.with_context(|| {
-            format!("kernel {}; it said last:\n{}", self.kernel.release, self.console_tail())
-        })
+        result.with_context(|| format!("kernel {}; it said last:\n{}", self.kernel.release, self.said_last()))
     }
 
     fn follow(&self, guest: &Guest, line: &dyn Fn(&str)) -> Result<Report> {
@@ -105,7 +109,9 @@ impl Boot<'_> {
             let Some(at) = said.find(MARK) else {
                 if let Some(outcome) = report.outcomes.last_mut() {
                     writeln!(log, "{said}")?;
-                    line(&said);
+                    if !said.is_empty() {
+                        line(&said);
+                    }
                     outcome.lines.push(said);
                 }
                 continue;
@@ -138,8 +144,10 @@ impl Boot<'_> {
         }
     }
 
-    fn console_tail(&self) -> String {
-        let text = fs::read(self.dir.join("console.log")).unwrap_or_default();
+    /// The end of what QEMU and the kernel said.
+    fn said_last(&self) -> String {
+        let read = |name| fs::read(self.dir.join(name)).unwrap_or_default();
+        let text = [read(WARNINGS), read(CONSOLE)].concat();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
@@ -178,7 +186,7 @@ impl Boot<'_> {
         command.args(["-nodefaults", "-nographic", "-no-reboot", "-device", "virtio-rng-pci"]);
         command.args(["-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"]);
         command.args(["-device", "virtio-9p-pci,fsdev=root,mount_tag=machine", "-serial", "stdio"]);
-        command.arg("-serial").arg(format!("file:{}", self.dir.join("console.log").display()));
+        command.arg("-serial").arg(format!("file:{}", self.dir.join(CONSOLE).display()));
         if has(Feature::VhostNet) {
             load.push("vhost_net");
         }
@@ -206,7 +214,7 @@ struct Guest {
 }
 
 impl Guest {
-    fn start(mut command: Command) -> Result<Self> {
+    fn start(command: &mut Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start QEMU by setpriv (of util-linux)")?;
         let output = child.stdout.take().context("QEMU has no output")?;

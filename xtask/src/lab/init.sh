@@ -47,6 +47,10 @@ cat >/root/run/lab/run <<'END'
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 say() { echo; echo "NETCTL-LAB $*"; }
 for module in $1; do modprobe "$module" || say "broken no module $module"; done
+# The NIC with SR-IOV is the tests' to change.
+for nic in /sys/class/net/*; do
+    [ ! -e "$nic/device/sriov_totalvfs" ] || export NETCTL_TEST_PF="${nic##*/}"
+done
 say "up $(uname -r)"
 for job in /run/lab/jobs/*; do
     say "start ${job##*/}"

@@ -35,7 +35,7 @@ const ORDINARY: Planned<'static> =
 
 /// Everything that `cargo xtask lab` runs, in this order. Tests that need what only the lab has are marked with
 /// `#[ignore]` and run here.
-pub(super) const PLAN: [Planned<'static>; 2] = [
+pub(super) const PLAN: [Planned<'static>; 7] = [
     Planned { target: super::verified::TARGET, arguments: &["--nocapture"], minutes: 3, ..ORDINARY },
     Planned {
         target: "wire",
@@ -46,6 +46,12 @@ pub(super) const PLAN: [Planned<'static>; 2] = [
         ],
         ..ORDINARY
     },
+    Planned { target: "kinds", ..ORDINARY },
+    Planned { target: "hostaccess", ..ORDINARY },
+    Planned { target: "adopt", left_out: &["crashes::"], ..ORDINARY },
+    Planned { target: "sriov", needs: &[Feature::Igb], ..ORDINARY },
+    // A guest in the guest.
+    Planned { target: "vm", needs: &[Feature::VhostNet], arguments: &["vhost::"], minutes: 20, ..ORDINARY },
 ];
 
 impl<'a> Planned<'a> {
@@ -62,7 +68,7 @@ impl<'a> Planned<'a> {
     /// What the test program is called with.
     fn words(&self) -> impl Iterator<Item = String> {
         let skipped = self.left_out.iter().flat_map(|name| ["--skip", name]);
-        ["--include-ignored"]
+        ["--include-ignored", "--color", "never"]
             .into_iter()
             .chain(skipped)
             .chain(self.arguments.iter().copied())
