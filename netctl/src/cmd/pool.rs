@@ -38,9 +38,8 @@ struct FunctionRow {
 }
 
 impl Row for FunctionRow {
-    const HEADS: &'static [&'static str] = &[
-        "PF", "VF", "PORT", "MAC", "VLAN", "SPOOF CHECK", "TRUST", "RATE", "INTERFACE", "DRIVER", "PCI",
-    ];
+    const HEADS: &'static [&'static str] =
+        &["PF", "VF", "PORT", "MAC", "VLAN", "SPOOF CHECK", "TRUST", "RATE", "INTERFACE", "DRIVER", "PCI"];
     fn cells(&self) -> Vec<String> {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         let or_none = |number: u32| if number == 0 { "-".to_owned() } else { number.to_string() };

@@ -45,7 +45,8 @@ impl Row for PortRow {
 
 pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
-    let rows: Vec<PortRow> = state.config.ports.iter().filter_map(|(name, port)| row(&state, name, port)).collect();
+    let rows: Vec<PortRow> =
+        state.config.ports.iter().filter_map(|(name, port)| row(&state, name, port)).collect();
     write_rows(out, &rows, Format::json_if(args.json)).map_err(Error::Output)?;
     Ok(Outcome::Yes)
 }

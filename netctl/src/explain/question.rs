@@ -52,7 +52,8 @@ impl Question {
         let not_filtered: Vec<String> =
             ports().filter(|port| is_not_filtered(config, port)).map(str::to_owned).collect();
         if ports().all(|port| is_not_filtered(config, port)) {
-            let text = format!("no policy is enforced at port `{}`, so nobody judges it", not_filtered.join("`, `"));
+            let text =
+                format!("no policy is enforced at port `{}`, so nobody judges it", not_filtered.join("`, `"));
             return Err(Error::Question(text));
         }
         let has_ports = matches!(protocol, number::TCP | number::UDP | number::SCTP);

@@ -128,9 +128,7 @@ fn state(info: &LinkVfInfo) -> Option<(u16, VfState)> {
                 state.qos = u8::try_from(fact.qos).unwrap_or_default();
             }
             VfInfo::VlanList(tags) => {
-                let service = |tag: &VfVlan| {
-                    matches!(tag, VfVlan::Info(tag) if tag.vlan_id != 0 && tag.protocol == VlanProtocol::Ieee8021Ad)
-                };
+                let service = |tag: &VfVlan| matches!(tag, VfVlan::Info(tag) if tag.vlan_id != 0 && tag.protocol == VlanProtocol::Ieee8021Ad);
                 state.service_tag = tags.iter().any(service);
             }
             VfInfo::SpoofCheck(fact) => state.spoof_check = fact.enabled,

@@ -171,7 +171,12 @@ mod tests {
                 min_rate: u32::MAX,
                 max_rate: u32::MAX,
             },
-            own: Some(OwnState { mac: Mac([0xfe, 1, 2, 3, 4, 5]), up: true, all_multicast: false, ipv6: true }),
+            own: Some(OwnState {
+                mac: Mac([0xfe, 1, 2, 3, 4, 5]),
+                up: true,
+                all_multicast: false,
+                ipv6: true,
+            }),
             port: "fifteen-bytes-x".to_owned(),
         }
     }
@@ -193,7 +198,8 @@ mod tests {
 
     #[test]
     fn other_peoples_names_are_no_marks() {
-        for name in ["", "eth0", "netctl-vf-3-0--x", "netctl-vf-3-0-1.2.3-x", "netctl-vf-3-0-g.0.0.0.0.0.0-x"] {
+        for name in ["", "eth0", "netctl-vf-3-0--x", "netctl-vf-3-0-1.2.3-x", "netctl-vf-3-0-g.0.0.0.0.0.0-x"]
+        {
             assert_eq!(Lease::read(name, 3), None, "{name}");
         }
         assert_eq!(PoolTag::read("netctl-pool-3-0", 3), Some(PoolTag { index: 3, before: 0 }));

@@ -24,7 +24,9 @@ pub(super) fn plan(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
 
 fn stale<'a>(wanted: &'a Wanted<'_>, observed: &'a Observed) -> impl Iterator<Item = &'a Interface> {
     let is_wanted = |name: &str| wanted.bridges.contains(name) || wanted.ports.contains(name);
-    observed.interfaces().filter(move |i| i.tag().is_some() && !is_wanted(&i.name) && !wanted.settled.deleted.contains(&i.index))
+    observed.interfaces().filter(move |i| {
+        i.tag().is_some() && !is_wanted(&i.name) && !wanted.settled.deleted.contains(&i.index)
+    })
 }
 
 fn remove(found: &Interface) -> Change {

@@ -6,8 +6,8 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use super::vf::Sriov;
 use super::tag::{ADDRESS_PROTOCOL, HALF_MADE_GROUP, Tag, UplinkTag};
+use super::vf::Sriov;
 use crate::config::Mac;
 
 /// All interfaces of the network namespace at one moment.

@@ -10,8 +10,8 @@ use super::link::{Interface, Kind, MacvtapFacts, Mode};
 use super::plan::Draft;
 use super::pool;
 use super::step::Step;
-use super::vf_step::Lower;
 use super::tag::UplinkTag;
+use super::vf_step::Lower;
 use crate::config::{Device, Network, NetworkKind, PortKind};
 
 /// What a macvtap is on.
@@ -47,10 +47,8 @@ pub(super) fn assign<'a>(draft: &mut Draft<'a>) -> BTreeMap<&'a str, Place<'a>> 
             }
         }
     }
-    let place = |found: &'a Interface| Place {
-        lower: Lower::Interface(found.name.clone()),
-        found: Some(found),
-    };
+    let place =
+        |found: &'a Interface| Place { lower: Lower::Interface(found.name.clone()), found: Some(found) };
     let mut lowers = lowers.into_iter().map(|(port, found)| (port, place(found))).collect();
     pool::assign(draft, &mut lowers);
     lowers

@@ -7,9 +7,9 @@ use super::change::{Action, Change, Object};
 use super::error::Problem;
 use super::link::{Interface, Kind, MacvtapFacts, Mode};
 use super::lower::{self, Place};
+use super::multicast::{self, is_solicited_node};
 use super::plan::Draft;
 use super::step::{MacvtapSpec, Settings, Step};
-use super::multicast::{self, is_solicited_node};
 use super::tag::Tag;
 use super::vf_step::Lower;
 use crate::config::{Device, Hairpin, Mac, Network, NetworkKind, Port, PortKind, Siblings};
@@ -142,7 +142,8 @@ fn make(wish: &Wish<'_>, replaced: Option<(&Interface, &str)>) -> Change {
 
 /// Other NICs hear all multicast.
 fn groups(wish: &Wish<'_>) -> BTreeSet<Mac> {
-    let is_vf = matches!(wish.lower.lower, Lower::Vf { .. }) || wish.lower.found.is_some_and(|lower| lower.is_vf);
+    let is_vf =
+        matches!(wish.lower.lower, Lower::Vf { .. }) || wish.lower.found.is_some_and(|lower| lower.is_vf);
     if is_vf { multicast::groups(wish.port) } else { BTreeSet::new() }
 }
 

@@ -58,7 +58,14 @@ pub(super) struct Wanted<'a> {
 /// # Errors
 /// Everything about the host that the document contradicts; nothing can be done then.
 pub fn plan(config: &Config, observed: &Observed, consent: Consent) -> Result<Plan, Vec<Conflict>> {
-    let mut draft = Draft { config, observed, plan: Plan::default(), conflicts: Vec::new(), consent, settled: Settled::default() };
+    let mut draft = Draft {
+        config,
+        observed,
+        plan: Plan::default(),
+        conflicts: Vec::new(),
+        consent,
+        settled: Settled::default(),
+    };
     check_names(&mut draft);
     let bridges = || config.networks.iter().filter(|(_, network)| network.bridge().is_some());
     bridges().for_each(|(name, network)| bridge::plan(&mut draft, name, network));

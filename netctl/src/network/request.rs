@@ -119,11 +119,7 @@ impl<'a> Runner<'a> {
         self.netlink.handle.link().add(message).execute().await
     }
 
-    async fn create_macvtap(
-        &mut self,
-        step: &Step,
-        spec: &MacvtapSpec,
-    ) -> Result<Answer, NetworkError> {
+    async fn create_macvtap(&mut self, step: &Step, spec: &MacvtapSpec) -> Result<Answer, NetworkError> {
         self.indexes.remove(&spec.interface);
         let (lower, flags) = match &spec.lower {
             Lower::Interface(name) => (self.index(name).await?, MacVtapFlags::empty()),

@@ -81,9 +81,7 @@ fn assign<'a>(draft: &Draft<'_>, seats: &[Seat<'_>], members: &[Member<'a>]) -> 
     let usable = |member: &Member<'_>, seat: &Seat<'_>| unusable(draft, member, seat).is_none();
     let wants_vfio = |member: &Member<'_>| member.port.device == Device::Vfio;
     take(&|member, seat| seat.leases.iter().any(|lease| lease.port == member.port.interface));
-    take(&|member, seat| {
-        wants_vfio(member) && seat.leases.is_empty() && seat.vf.is_some_and(is_vfio)
-    });
+    take(&|member, seat| wants_vfio(member) && seat.leases.is_empty() && seat.vf.is_some_and(is_vfio));
     take(&|member, seat| seat.leases.is_empty() && usable(member, seat));
     take(&usable);
     taken
@@ -96,7 +94,8 @@ fn unusable(draft: &Draft<'_>, member: &Member<'_>, seat: &Seat<'_>) -> Option<S
         return None;
     }
     let uplink = own(draft.observed, seat.vf).and_then(|own| {
-        let network = draft.config.networks.iter().find(|(_, network)| network.uplinks.contains(&own.name))?;
+        let network =
+            draft.config.networks.iter().find(|(_, network)| network.uplinks.contains(&own.name))?;
         Some(format!("VF {} (`{}`) is an uplink of network `{}`", vf.number, own.name, network.0))
     });
     let driver = || {

@@ -78,7 +78,11 @@ impl VfState {
             (other.is_some_and(|o| o.trust == self.trust), format!("trust {}", on(self.trust))),
             (
                 other.map_or(self.max_rate == 0, |o| self.rates() == o.rates()),
-                if self.max_rate == 0 { "no rate limit".to_owned() } else { format!("{} Mbit/s", self.max_rate) },
+                if self.max_rate == 0 {
+                    "no rate limit".to_owned()
+                } else {
+                    format!("{} Mbit/s", self.max_rate)
+                },
             ),
         ];
         facts.into_iter().filter(|(same, _)| !same).map(|(_, text)| text).collect()

@@ -69,12 +69,7 @@ impl Runner<'_> {
     }
 
     /// Index of the interface of a virtual function, which its driver may still be making.
-    pub(super) async fn vf_interface(
-        &self,
-        step: &Step,
-        pf: &str,
-        number: u16,
-    ) -> Result<u32, NetworkError> {
+    pub(super) async fn vf_interface(&self, step: &Step, pf: &str, number: u16) -> Result<u32, NetworkError> {
         let sysfs = functions::open()?;
         let started = std::time::Instant::now();
         loop {

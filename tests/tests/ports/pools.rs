@@ -272,7 +272,10 @@ fn a_leased_function_that_was_bound_to_vfio_is_refused_to_a_filtered_port() {
     host.vf(0).driver = Some("vfio-pci".to_owned());
     host.vf(0).interface = None;
     let found = host.conflicts(&config);
-    assert!(found[0].contains("is bound to vfio-pci: a guest that drives it cannot be filtered"), "{found:?}");
+    assert!(
+        found[0].contains("is bound to vfio-pci: a guest that drives it cannot be filtered"),
+        "{found:?}"
+    );
     config.ports.get_mut("web1").unwrap().device = Device::Vfio;
     host.apply(&config);
 }

@@ -101,7 +101,8 @@ fn a_netctl_that_is_killed_leaves_nothing_that_the_next_one_does_not_heal() {
     let file = document("killed", &text(&nic.pf, "ab"));
     for delay in [200, 500, 900, 1400, 2000, 3000] {
         let mut apply = Command::new(binary().unwrap());
-        let mut apply = apply.args(["apply", &file]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut apply =
+            apply.args(["apply", &file]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(delay));
         apply.kill().unwrap();
         apply.wait().unwrap();

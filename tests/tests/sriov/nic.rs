@@ -54,7 +54,8 @@ impl Nic {
 
     /// Everything that `netctl down` has to bring back. Numbers of interfaces are left out.
     pub(crate) fn snapshot(&self) -> Vec<String> {
-        let count = std::fs::read_to_string(format!("/sys/class/net/{}/device/sriov_numvfs", self.pf)).unwrap();
+        let count =
+            std::fs::read_to_string(format!("/sys/class/net/{}/device/sriov_numvfs", self.pf)).unwrap();
         let mut lines = vec![format!("{} functions", count.trim())];
         for link in links("ip -d -j link show") {
             let name = link["ifname"].as_str().unwrap();

@@ -68,7 +68,11 @@ fn a_pool_is_made_leased_set_and_taken_away_again() {
     assert_eq!(leases, [Some("raw"), Some("web1"), Some("web2")]);
     assert_eq!(rows[2]["vlan"], 100);
     assert_eq!(rows[2]["driver"], "igbvf");
-    assert!(netctl(&["port", "list"]).contains("raw   direct   not filtered"), "{}", netctl(&["port", "list"]));
+    assert!(
+        netctl(&["port", "list"]).contains("raw   direct   not filtered"),
+        "{}",
+        netctl(&["port", "list"])
+    );
     assert!(refused(&["run", "raw", "--", "true"]).contains("its guest drives the function itself"));
     assert_eq!(netctl(&["diff", &file]), "");
 
@@ -175,7 +179,10 @@ fn a_function_with_vfio_is_refused_to_a_port_that_is_to_be_filtered() {
         "echo vfio-pci > {device}/driver_override; echo {pci} > {device}/driver/unbind; echo {pci} > /sys/bus/pci/drivers_probe"
     ));
     let driver = std::fs::read_link(format!("{device}/driver")).unwrap_or_default();
-    assert!(driver.ends_with("vfio-pci"), "vfio-pci needs an IOMMU (QEMU: `-device intel-iommu`); found {driver:?}");
+    assert!(
+        driver.ends_with("vfio-pci"),
+        "vfio-pci needs an IOMMU (QEMU: `-device intel-iommu`); found {driver:?}"
+    );
     assert_eq!(netctl(&["diff", &unfiltered]), "", "the guest has its function");
     let found = refused(&["apply", &document("filtered", &of(""))]);
     assert!(found.contains("bound to vfio-pci: a guest that drives it cannot be filtered"), "{found}");

@@ -155,7 +155,8 @@ impl Host {
     fn make_vf(&mut self, number: u16) -> Vf {
         let index = self.take_index();
         let mac = Mac([0x02, 0xbb, 0, 0, 0, number as u8]);
-        let own = Interface { mac: Some(mac), is_vf: true, up: false, ..device(&format!("eth3v{number}"), index) };
+        let own =
+            Interface { mac: Some(mac), is_vf: true, up: false, ..device(&format!("eth3v{number}"), index) };
         self.interfaces.push(own);
         Vf {
             number,

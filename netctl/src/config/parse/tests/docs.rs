@@ -3,7 +3,7 @@
 use crate::config::derive::{self, Named};
 use crate::config::limits::*;
 use crate::config::model::IcmpMatch;
-use crate::config::parse::{FIELDS, network, parse, policy, port, rule};
+use crate::config::parse::{FIELDS, kind, network, parse, policy, port, rule};
 use crate::config::words::ICMP_NAMES;
 
 pub(in crate::config) const TEXT: &str =
@@ -38,7 +38,7 @@ fn the_bad_document_in_the_reference_is_refused_with_the_words_below_it() {
 
 #[test]
 fn every_key_is_in_the_reference() {
-    let tables = [FIELDS, network::FIELDS, port::FIELDS, policy::FIELDS, rule::FIELDS];
+    let tables = [FIELDS, network::FIELDS, kind::POOL_FIELDS, port::FIELDS, policy::FIELDS, rule::FIELDS];
     for field in tables.into_iter().flatten() {
         let written =
             [format!("`{}`", field.name), format!("`[{}.NAME]`", field.name), format!("`[{}]`", field.name)];
