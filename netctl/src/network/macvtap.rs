@@ -85,8 +85,8 @@ fn plan_port(draft: &mut Draft<'_>, wish: &Wish<'_>) {
 }
 
 fn problem(wish: &Wish<'_>, observed: &Observed) -> Option<Problem> {
-    let (port, uplink) = (wish.name.to_owned(), wish.lower.lower.to_string());
     let lower = wish.lower.found?;
+    let (port, uplink) = (wish.name.to_owned(), lower.name.clone());
     // drivers/net/macvlan.c, macvlan_change_mtu().
     if let Some(mtu) = wish.mtu.filter(|mtu| *mtu > lower.mtu) {
         return Some(Problem::LargerThanUplink { port, mtu, uplink, of_uplink: lower.mtu });

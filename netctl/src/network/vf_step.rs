@@ -20,7 +20,8 @@ pub enum VfAction {
     Set(VfState),
     /// Lets its driver choose a MAC address again, where the NIC's driver knows such a thing.
     FreeMac,
-    /// MAC address of its interface.
+    /// MAC address of its interface. It may have to go down and up for it; a crash in between leaves it so, and the next
+    /// plan sees that.
     Mac(Mac),
     /// Of its interface.
     AllMulticast(bool),

@@ -127,6 +127,23 @@ fn a_port_keeps_its_function_and_another_takes_over_the_only_one() {
     assert_eq!(nic.snapshot(), before);
 }
 
+/// The macvtap is larger than the function below it, which nobody could know before there was one.
+#[test]
+fn an_apply_that_fails_takes_the_functions_away_again() {
+    let nic = Nic::new();
+    for vfs in [0, 3] {
+        if vfs > 0 {
+            sh(&format!("ip link set {} up; sleep 2", nic.pf));
+            nic.set_vfs(vfs);
+        }
+        let before = nic.snapshot();
+        let large = three(&nic.pf).replace("[\"10.0.0.12\"]", "[\"10.0.0.12\"]\nmtu = 9000");
+        let found = refused(&["apply", &document("large", &large)]);
+        assert!(found.contains("9000") || found.contains("make macvtap `web2`"), "{found}");
+        assert_eq!(nic.snapshot(), before, "{vfs} functions: {found}");
+    }
+}
+
 #[test]
 fn what_does_not_fit_the_nic_is_refused_with_numbers() {
     let nic = Nic::new();
