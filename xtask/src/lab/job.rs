@@ -35,7 +35,7 @@ const ORDINARY: Planned<'static> =
 
 /// Everything that `cargo xtask lab` runs, in this order. Tests that need what only the lab has are marked with
 /// `#[ignore]` and run here.
-pub(super) const PLAN: [Planned<'static>; 7] = [
+pub(super) const PLAN: [Planned<'static>; 8] = [
     Planned { target: super::verified::TARGET, arguments: &["--nocapture"], minutes: 3, ..ORDINARY },
     Planned {
         target: "wire",
@@ -47,6 +47,13 @@ pub(super) const PLAN: [Planned<'static>; 7] = [
         ..ORDINARY
     },
     Planned { target: "kinds", ..ORDINARY },
+    Planned {
+        target: "kernel",
+        // Every subject loads all programs anew, which takes a second for each. The instructions are the same in all
+        // kernels; `xtask test` runs them here.
+        left_out: &["every_case", "every_sequence", "random::"],
+        ..ORDINARY
+    },
     Planned { target: "hostaccess", ..ORDINARY },
     Planned { target: "adopt", left_out: &["crashes::"], ..ORDINARY },
     Planned { target: "sriov", needs: &[Feature::Igb], ..ORDINARY },
