@@ -84,8 +84,10 @@ struct SkBuff {
 impl Twin {
     /// Its programs, by `twin_of_` and the name of the program that it is the twin of.
     pub(super) fn verified(&self) -> Result<Vec<Verified>, KernelError> {
-        let programs = self.object.programs();
-        programs.map(|(name, program)| Verified::of(format!("twin_of_{name}"), program.info())).collect()
+        let loaded = Direction::ALL.map(program_name).into_iter().filter_map(|name| {
+            self.object.program(name).map(|program| Verified::of(format!("twin_of_{name}"), program.info()))
+        });
+        loaded.collect()
     }
 
     /// What happens to `frame` in `direction` at the interface. The interface must exist in this network namespace.

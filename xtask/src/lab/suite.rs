@@ -37,7 +37,10 @@ impl<'a> Suite<'a> {
         fs::write(suite.dir.join("sources.list"), source)?;
         steps
             .step(&format!("fetching the package lists of {name}"), |steps| {
-                steps.run(suite.apt("apt-get").args(["-o", "Acquire::Languages=none", "update"]))
+                let mut update = suite.apt("apt-get");
+                // By itself apt is content with no list at all.
+                update.args(["-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Languages=none", "update"]);
+                steps.run(&mut update)
             })
             .with_context(|| format!("cannot fetch the package lists of Debian's {name}"))?;
         Ok(suite)
