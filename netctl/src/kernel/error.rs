@@ -60,6 +60,10 @@ impl KernelError {
         if source.kind() == io::ErrorKind::PermissionDenied {
             return Self::Permission;
         }
-        Self::Map { map: map.to_owned(), operation, source }
+        match source.raw_os_error() {
+            // A kernel without bpf(2).
+            Some(libc::ENOSYS) => Self::Load(Box::new(source)),
+            _ => Self::Map { map: map.to_owned(), operation, source },
+        }
     }
 }
