@@ -192,7 +192,8 @@ impl Boot<'_> {
         }
         if has(Feature::Igb) {
             load.extend(["igb", "igbvf"]);
-            // SR-IOV needs a port of PCI Express.
+            // vfio-pci needs an IOMMU, SR-IOV a port of PCI Express.
+            command.args(["-device", "intel-iommu"]);
             command.args(["-device", "pcie-root-port,id=rp,slot=1", "-netdev", "user,id=nic"]);
             command.args(["-device", "igb,bus=rp,netdev=nic,romfile="]);
         }
