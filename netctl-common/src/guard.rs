@@ -3,7 +3,7 @@
 //! An address is the port's own if the table of addresses says so. Established flows skip these look-ups,
 //! because a flow exists only after they passed; the MAC address is checked on every frame.
 
-use crate::abi::{AddressKey, NO_PORT, PortEntry, Root, StationKey, port_flags};
+use crate::abi::{AddressKey, PortEntry, Root, StationKey, port_flags};
 use crate::address::{Address, LinkAddress};
 use crate::decide::Tables;
 use crate::frame::header::TypeLength;
@@ -66,7 +66,7 @@ pub fn strangers<T: Tables>(
         Direction::ToGuest => packet.link.source,
     };
     match tables.station(root.slot, &StationKey { network: port.network, mac }) {
-        Some(station) if station.port != NO_PORT => Err(Reason::PrivateNetwork),
+        Some(station) if station.is_guest() => Err(Reason::PrivateNetwork),
         _ => Ok(()),
     }
 }

@@ -2,12 +2,9 @@
 //!
 //! Without privilege a sysfs cannot be mounted; then /sys is read, which shows the namespace of whoever mounted it.
 
-use std::ffi::CString;
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::OwnedFd;
 
-use super::detached;
+use super::sysfs::Sysfs;
 use crate::config::InterfaceKind;
 
 /// linux/if_arp.h, ARPHRD_ETHER.
@@ -20,14 +17,13 @@ pub fn kind(name: &str) -> Option<InterfaceKind> {
 
 /// The folder of an interface.
 struct Facts<'a> {
-    sysfs: OwnedFd,
+    sysfs: Sysfs,
     name: &'a str,
 }
 
 impl<'a> Facts<'a> {
     fn of(name: &'a str) -> Option<Self> {
-        let sysfs = detached::mount(c"sysfs").or_else(|_| File::open("/sys").map(OwnedFd::from)).ok()?;
-        let facts = Self { sysfs, name };
+        let facts = Self { sysfs: Sysfs::open().unwrap_or_default(), name };
         facts.read("ifindex").map(|_| facts)
     }
 
@@ -77,14 +73,12 @@ impl<'a> Facts<'a> {
     }
 
     fn has(&self, file: &str) -> bool {
-        self.open(file).is_some()
+        File::open(self.sysfs.path(&self.relative(file))).is_ok()
     }
 
     /// Without its line end.
     fn read(&self, file: &str) -> Option<String> {
-        let mut text = String::new();
-        self.open(file)?.read_to_string(&mut text).ok()?;
-        Some(text.trim().to_owned())
+        self.sysfs.read(&self.relative(file)).ok()?
     }
 
     /// A line `key=value` of a file.
@@ -94,8 +88,7 @@ impl<'a> Facts<'a> {
         lines.find(|(of, _)| *of == key).map(|(_, value)| value.to_owned())
     }
 
-    fn open(&self, file: &str) -> Option<File> {
-        let path = CString::new(format!("class/net/{}/{file}", self.name)).ok()?;
-        detached::open_at(&self.sysfs, &path, libc::O_RDONLY).ok().map(File::from)
+    fn relative(&self, file: &str) -> String {
+        format!("class/net/{}/{file}", self.name)
     }
 }

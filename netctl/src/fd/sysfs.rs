@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use super::detached;
 
-/// Goes with its last path: nothing is mounted anywhere.
-#[derive(Debug)]
+/// Goes with its last path: nothing is mounted anywhere. The default is /sys.
+#[derive(Debug, Default)]
 pub struct Sysfs(Option<OwnedFd>);
 
 impl Sysfs {
