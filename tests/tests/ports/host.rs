@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -12,6 +14,33 @@ pub(crate) fn sh(command: &str) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "`{command}`: {errors}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits until what this process closed is closed.
+///
+/// A child that another test's thread starts has copies of all descriptors until it executes its program:
+/// for so long what is closed here is still open there.
+#[track_caller]
+pub(crate) fn closed(what: &str, is_closed: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is_closed() {
+        assert!(Instant::now() < end, "{what} is still open");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until no queue of a tap is open any more, see [`closed`].
+#[track_caller]
+pub(crate) fn queues_closed(name: &str) {
+    closed(name, || {
+        let facts = &link(name)["linkinfo"]["info_data"];
+        // A tap with one queue has no count; without that queue it has no carrier.
+        let count = |key: &str| facts[key].as_u64();
+        match (count("numqueues"), count("numdisabled")) {
+            (None, None) => !sh(&format!("cat /sys/class/net/{name}/carrier")).starts_with('1'),
+            (attached, detached) => attached.unwrap_or(0) + detached.unwrap_or(0) == 0,
+        }
+    });
 }
 
 /// Everything about interfaces, addresses and forwarding tables that does not change by itself.

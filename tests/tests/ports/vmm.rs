@@ -11,6 +11,7 @@ use netctl::vmm::run::{RunError, prepare, run};
 use serde_json::{Value, json};
 
 use super::document::{apply_document, guest_mac, lab_with_ports};
+use super::host::queues_closed;
 use super::namespace::isolated;
 
 /// Set in the process that is to be replaced.
@@ -122,6 +123,8 @@ fn a_port_that_a_guest_holds_is_not_opened_again() {
         // The look at the multi-queue tap did not disturb it.
         assert_eq!(queues_in_use(netlink, "web2").await.unwrap(), 3);
         drop(guest);
+        queues_closed("web1");
+        queues_closed("web2");
         let _again = prepare(netlink, &ports, &command).await.unwrap();
     });
 }
