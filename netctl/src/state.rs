@@ -4,11 +4,12 @@ use std::path::Path;
 
 use netctl_common::abi::Root;
 
-use crate::config::{self, Config, Device};
+use crate::config::{self, Config, Device, PortKind};
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::kernel::running::RunningPort;
 use crate::names::Names;
+use crate::vmm::RunPort;
 
 /// One generation, as it was when it was read.
 #[derive(Debug)]
@@ -45,5 +46,30 @@ impl State {
             Some(port) if port.device == Device::Vfio => Err(Error::NotFiltered { name: name.to_owned() }),
             _ => Err(Error::no_port(name, &self.config)),
         }
+    }
+
+    /// What has to be known of a port to open it for a guest.
+    ///
+    /// # Errors
+    /// A port that does not run, is not filtered, or whose interface is someone else's.
+    pub fn run_port(&self, name: &str) -> Result<RunPort, Error> {
+        self.ports_named(Some(name))?;
+        let port = self.config.ports.get(name).ok_or_else(|| Error::no_port(name, &self.config))?;
+        if port.device == Device::Adopted {
+            return Err(Error::Edit(format!(
+                "port `{name}` is adopted: whoever made `{}` opens it and hands it to the guest",
+                port.interface
+            )));
+        }
+        let network = self.config.networks.get(&port.network);
+        Ok(RunPort {
+            name: name.to_owned(),
+            interface: port.interface.clone(),
+            kind: network.map_or(PortKind::Tap, |network| network.kind.port_kind()),
+            mac: port.mac,
+            queues: port.queues,
+            vhost: port.vhost,
+            mtu: port.mtu.or_else(|| network.and_then(|network| network.mtu)),
+        })
     }
 }

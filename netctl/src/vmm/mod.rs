@@ -1,8 +1,9 @@
-//! Starting a VMM on ports: `netctl run PORT… -- VMM ARGS…`. [`run`] opens the descriptors and becomes the VMM,
+//! Ports for VMMs: [`open`] opens the descriptors, [`run`] becomes the VMM with them (`netctl run PORT… -- VMM ARGS…`),
 //! [`template`] fills its arguments in, [`qemu`] knows QEMU's syntax.
 //!
 //! What a port is and whether it may run is known to the caller.
 
+pub mod open;
 pub mod qemu;
 pub mod run;
 pub mod template;

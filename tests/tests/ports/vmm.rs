@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use netctl::config::{PortKind, Vhost};
 use netctl::network::{Netlink, queues_in_use};
 use netctl::vmm::RunPort;
+use netctl::vmm::open::OpenError;
 use netctl::vmm::run::{RunError, prepare, run};
 use serde_json::{Value, json};
 
@@ -118,7 +119,7 @@ fn a_port_that_a_guest_holds_is_not_opened_again() {
         for port in &ports {
             let command = ["vmm".to_owned(), format!("{{{}}}", port.name)].map(OsString::from);
             let error = prepare(netlink, std::slice::from_ref(port), &command).await.unwrap_err();
-            assert!(matches!(error, RunError::InUse { .. }), "{error}");
+            assert!(matches!(error, RunError::Open(OpenError::InUse { .. })), "{error}");
         }
         // The look at the multi-queue tap did not disturb it.
         assert_eq!(queues_in_use(netlink, "web2").await.unwrap(), 3);
@@ -146,7 +147,9 @@ fn nothing_is_opened_for_a_command_that_is_wrong() {
 fn a_port_that_does_not_exist_is_named() {
     isolated(async |netlink| {
         let error = prepare(netlink, &[run_port(1, 1)], &["vmm", "{web1}"].map(OsString::from)).await;
-        let RunError::Network { port, source } = error.unwrap_err() else { panic!("another error") };
+        let RunError::Open(OpenError::Network { port, source }) = error.unwrap_err() else {
+            panic!("another error")
+        };
         assert_eq!(
             (port.as_str(), source.to_string().as_str()),
             (

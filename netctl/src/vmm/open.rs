@@ -1,0 +1,126 @@
+//! Opens a port's descriptors, for whoever hands them over: nobody else may hold the port then.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::{OpenPort, RunPort};
+use crate::config::PortKind;
+use crate::fd::tap::Header;
+use crate::fd::{FdError, macvtap, tap, vhost};
+use crate::network::{Netlink, NetworkError, queues_in_use};
+
+/// Why a port could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("port `{port}`")]
+    Fd { port: String, source: FdError },
+    #[error("port `{port}`")]
+    Network { port: String, source: NetworkError },
+    #[error("port `{port}` is in use by another process; stop the guest that holds `{interface}`")]
+    InUse { port: String, interface: String },
+}
+
+/// A port whose descriptors are open, close-on-exec; they close if it is dropped.
+#[derive(Debug)]
+#[must_use = "the port is free again when this is dropped"]
+pub struct Opened {
+    pub port: RunPort,
+    /// Of the tap or macvtap; one for each queue pair.
+    pub queues: Vec<OwnedFd>,
+    pub vhost: vhost::Opened,
+}
+
+/// The queues of a port, behind a virtio header, and vhost as the port asks for it.
+///
+/// # Errors
+/// [`OpenError::InUse`] where another process holds the port; no descriptor stays open then.
+pub async fn open(netlink: &Netlink, port: &RunPort) -> Result<Opened, OpenError> {
+    let queues = open_queues(netlink, port, Header::Virtio).await?;
+    let vhost = vhost::open(port.vhost, port.queues).map_err(|source| port.failed(source))?;
+    Ok(Opened { port: port.clone(), queues, vhost })
+}
+
+/// The queues alone.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_queues(
+    netlink: &Netlink,
+    port: &RunPort,
+    header: Header,
+) -> Result<Vec<OwnedFd>, OpenError> {
+    match port.kind {
+        PortKind::Tap => open_tap(netlink, port, header).await,
+        PortKind::Macvtap => open_macvtap(port, header),
+    }
+}
+
+impl Opened {
+    /// What the user did not ask for: that the port falls back from vhost, and why.
+    pub fn note(&self) -> Option<String> {
+        match (&self.vhost, self.vhost.absence()) {
+            (vhost::Opened::Unavailable(_), Some(reason)) => {
+                Some(format!("port `{}` runs without vhost: {reason}", self.port.name))
+            }
+            _ => None,
+        }
+    }
+
+    /// As the VMM will see it.
+    pub fn describe(&self) -> OpenPort<'_> {
+        let vhost_fds = match self.vhost.absence() {
+            None => Ok(numbers(self.vhost.fds())),
+            Some(reason) => Err(reason),
+        };
+        OpenPort { port: &self.port, fds: numbers(&self.queues), vhost_fds }
+    }
+
+    /// Queues first, then vhost.
+    pub fn into_fds(self) -> impl Iterator<Item = OwnedFd> {
+        self.queues.into_iter().chain(self.vhost.into_fds())
+    }
+}
+
+impl RunPort {
+    fn failed(&self, source: FdError) -> OpenError {
+        match source {
+            FdError::InUse { .. } => self.in_use(),
+            source => OpenError::Fd { port: self.name.clone(), source },
+        }
+    }
+
+    fn in_use(&self) -> OpenError {
+        OpenError::InUse { port: self.name.clone(), interface: self.interface.clone() }
+    }
+}
+
+/// A single-queue tap refuses a second process by itself. A multi-queue tap takes further queues, and the
+/// kernel would give them a part of the running guest's frames: so this looks before, and again after, when
+/// nobody can have come in between unseen.
+async fn open_tap(netlink: &Netlink, port: &RunPort, header: Header) -> Result<Vec<OwnedFd>, OpenError> {
+    let network = |source| OpenError::Network { port: port.name.clone(), source };
+    if queues_in_use(netlink, &port.interface).await.map_err(network)? > 0 {
+        return Err(port.in_use());
+    }
+    let queues = tap::open(&port.interface, port.queues, header).map_err(|e| port.failed(e))?;
+    if queues_in_use(netlink, &port.interface).await.map_err(network)? > u32::from(port.queues) {
+        return Err(port.in_use());
+    }
+    Ok(queues)
+}
+
+/// A macvtap refuses nobody: it takes further queues, and gives them a part of the running guest's frames. So this
+/// looks before and after, too.
+fn open_macvtap(port: &RunPort, header: Header) -> Result<Vec<OwnedFd>, OpenError> {
+    let unused = || match macvtap::holders(&port.interface).map_err(|e| port.failed(e))?.first() {
+        None => Ok(()),
+        Some(_) => Err(port.in_use()),
+    };
+    unused()?;
+    let queues = macvtap::open(&port.interface, port.queues, header).map_err(|e| port.failed(e))?;
+    unused()?;
+    Ok(queues)
+}
+
+fn numbers(fds: &[OwnedFd]) -> Vec<i32> {
+    fds.iter().map(AsRawFd::as_raw_fd).collect()
+}
