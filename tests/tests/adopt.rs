@@ -31,7 +31,7 @@ use netctl_tests::tap::Tap;
 use serde_json::Value;
 
 /// Enough for anything that happens at all.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 /// Enough to call it silence.
 const A_WHILE: Duration = Duration::from_millis(400);
 

@@ -18,7 +18,7 @@ use netctl_tests::sandbox::Sandbox;
 use netctl_tests::tap::{GSO_TCPV4, NEEDS_CSUM, Options, Tap, VnetHeader};
 
 /// Enough for anything that happens at all.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 /// Enough to call it silence.
 const A_WHILE: Duration = Duration::from_millis(500);
 

@@ -35,6 +35,6 @@ mod vepa;
 use std::time::Duration;
 
 /// Enough for anything that happens at all, also on an emulated machine.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 /// Enough to call it silence.
 const A_WHILE: Duration = Duration::from_millis(300);

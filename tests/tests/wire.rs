@@ -32,7 +32,7 @@ use netctl_tests::lab::Lab;
 use netctl_tests::sandbox::Sandbox;
 
 /// Enough for anything that happens at all.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 /// Enough to call it silence: a guest asks again several times in it.
 const A_WHILE: Duration = Duration::from_millis(400);
 

@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 use crate::lab::{Family, Lab, Rule};
 
 /// Enough for anything that happens at all.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 /// Enough to call it silence.
 const A_WHILE: Duration = Duration::from_millis(400);
 

@@ -32,7 +32,7 @@ pub const DOCUMENT: &str = include_str!("host.toml");
 /// What is withdrawn and given back: a line of [`DOCUMENT`].
 const WITHDRAWN: &str = "app to database";
 /// Enough for an answer from an open connection.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 /// Enough to call it silence: a guest asks again several times in it.
 const A_WHILE: Duration = Duration::from_millis(500);
 

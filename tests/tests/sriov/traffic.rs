@@ -11,7 +11,7 @@ use netctl_tests::tap::Tap;
 
 use super::nic::{Nic, document, json, netctl};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 const NOT: Duration = Duration::from_secs(2);
 
 fn two(pf: &str) -> String {

@@ -1,7 +1,7 @@
 //! A port that is added while frames for it, and from it, are already on their way.
 
 use std::net::{Ipv4Addr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,19 +30,24 @@ fn a_new_port_is_never_reachable_and_reaches_no_one_before_its_policy() {
         sandbox.ip(&format!("neigh add {LATE} lladdr {} nud permanent dev lab", mac_text(mac(41))));
         for round in 0..ROUNDS {
             let done = AtomicBool::new(false);
-            let [to_late, from_late] = thread::scope(|scope| {
-                let flooding = scope.spawn(|| flood_from_host(&done));
-                let guest = scope.spawn(|| use_as_soon_as_it_is_there(&done));
+            let (to_late, from_late) = (Seen::default(), Seen::default());
+            thread::scope(|scope| {
+                scope.spawn(|| flood_from_host(&from_late, &done));
+                scope.spawn(|| use_as_soon_as_it_is_there(&to_late, &done));
                 let applied = lab.apply(&with);
-                // Until both directions work as they shall.
-                thread::sleep(Duration::from_millis(300));
+                let end = Instant::now() + SOON;
+                while !(to_late.is_open() && from_late.is_open()) && Instant::now() < end {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                // And a little of what comes when both directions work as they shall.
+                thread::sleep(Duration::from_millis(100));
                 done.store(true, Ordering::Relaxed);
                 applied.unwrap();
-                [guest.join().unwrap(), flooding.join().unwrap()]
             });
             for (way, seen) in [("to", to_late), ("from", from_late)] {
-                assert!(seen.allowed > 0, "round {round}: nothing came {way} the new port: {seen:?}");
-                assert_eq!(seen.denied, 0, "round {round}, {way} the new port: {seen:?}");
+                assert!(seen.is_open(), "round {round}: nothing came {way} the new port: {seen:?}");
+                let denied = seen.denied.into_inner();
+                assert_eq!(denied, 0, "round {round}, {way} the new port");
             }
             lab.apply(&without).unwrap();
         }
@@ -51,29 +56,32 @@ fn a_new_port_is_never_reachable_and_reaches_no_one_before_its_policy() {
 
 #[derive(Debug, Default)]
 struct Seen {
-    allowed: u32,
-    denied: u32,
+    allowed: AtomicU32,
+    denied: AtomicU32,
 }
 
 impl Seen {
-    fn note(&mut self, port: u16) {
+    fn note(&self, port: u16) {
         match port {
-            ALLOWED => self.allowed += 1,
-            DENIED => self.denied += 1,
-            _ => {}
-        }
+            ALLOWED => self.allowed.fetch_add(1, Ordering::Relaxed),
+            DENIED => self.denied.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+    }
+
+    fn is_open(&self) -> bool {
+        self.allowed.load(Ordering::Relaxed) > 0
     }
 }
 
 /// Sends to the port, to it alone and to all, and listens for what it sends.
-fn flood_from_host(done: &AtomicBool) -> Seen {
+fn flood_from_host(seen: &Seen, done: &AtomicBool) {
     let sockets = [ALLOWED, DENIED].map(|port| {
         let socket = UdpSocket::bind((HOST, port)).unwrap();
         socket.set_nonblocking(true).unwrap();
         socket.set_broadcast(true).unwrap();
         socket
     });
-    let mut seen = Seen::default();
     while !done.load(Ordering::Relaxed) {
         for port in [ALLOWED, DENIED] {
             // No carrier, no route: part of the course here.
@@ -88,11 +96,10 @@ fn flood_from_host(done: &AtomicBool) -> Seen {
         }
         thread::sleep(Duration::from_micros(100));
     }
-    seen
 }
 
 /// A guest that opens its tap while netctl is still at work.
-fn use_as_soon_as_it_is_there(done: &AtomicBool) -> Seen {
+fn use_as_soon_as_it_is_there(seen: &Seen, done: &AtomicBool) {
     let deadline = Instant::now() + SOON;
     let tap = loop {
         match Tap::open("late") {
@@ -106,7 +113,6 @@ fn use_as_soon_as_it_is_there(done: &AtomicBool) -> Seen {
         bridge.trim().split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
     let frame = |port| eth(mac(41), bridge[..].try_into().unwrap()).ipv4(LATE, HOST).udp(5000, port).frame();
     let frames = [frame(ALLOWED), frame(DENIED)];
-    let mut seen = Seen::default();
     while !done.load(Ordering::Relaxed) {
         for frame in &frames {
             // EIO until the interface is up.
@@ -117,6 +123,6 @@ fn use_as_soon_as_it_is_there(done: &AtomicBool) -> Seen {
                 seen.note(u16::from_be_bytes([port[0], port[1]]));
             }
         }
+        thread::sleep(Duration::from_micros(100));
     }
-    seen
 }
