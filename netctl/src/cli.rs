@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::kernel::pins::BPFFS;
+use crate::vmm::Vmm;
 
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
 
@@ -199,6 +200,9 @@ pub struct RunArgs {
     /// Ports to open.
     #[arg(required = true, value_name = "PORT")]
     pub ports: Vec<String>,
+    /// Whose options to write for a port; default: those of the monitor, by its program's name.
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub vmm: Option<Vmm>,
     /// The monitor and its arguments.
     #[arg(required = true, last = true, value_name = "VMM")]
     pub command: Vec<std::ffi::OsString>,

@@ -11,6 +11,8 @@ mod descriptors;
 mod lab;
 #[path = "vm/policy.rs"]
 mod policy;
+#[path = "vm/queues.rs"]
+mod queues;
 #[path = "vm/spoofing.rs"]
 mod spoofing;
 #[path = "vm/vhost.rs"]

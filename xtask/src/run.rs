@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{guest, workspace};
+use crate::{guest, lab, workspace};
 
 /// Tells tests where the release build of netctl is.
 const BINARY_VARIABLE: &str = "NETCTL_BIN";
@@ -41,6 +41,7 @@ pub(crate) fn test(targets: &[Target], arguments: &[String]) -> Result<()> {
     let binary = workspace::release_binary()?;
     let mut cargo = test_command();
     cargo.env(BINARY_VARIABLE, &binary).env(guest::DIRECTORY_VARIABLE, guest::directory());
+    cargo.env(lab::QEMU_VARIABLE, lab::newer_qemu()?);
     for target in targets {
         cargo.arg("--test").arg(format!("{target:?}").to_lowercase());
     }

@@ -9,12 +9,13 @@ use crate::error::{Error, Outcome};
 use crate::network::Netlink;
 use crate::state::State;
 use crate::vmm::RunPort;
-use crate::vmm::run::{Ready, prepare};
+use crate::vmm::run::{Launch, Ready, prepare};
 
 pub(super) fn run(bpffs: &Path, args: &RunArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
     let ports = args.ports.iter().map(|name| state.run_port(name)).collect::<Result<Vec<_>, _>>()?;
-    let ready = block_on(open(&ports, &args.command))??;
+    let launch = Launch { command: args.command.clone(), vmm: args.vmm };
+    let ready = block_on(open(&ports, &launch))??;
     for note in &ready.notes {
         eprintln!("netctl: {note}");
     }
@@ -26,6 +27,6 @@ pub(super) fn run(bpffs: &Path, args: &RunArgs, out: &mut impl Write) -> Result<
     Err(ready.exec().into())
 }
 
-async fn open(ports: &[RunPort], command: &[std::ffi::OsString]) -> Result<Ready, Error> {
-    Ok(prepare(&Netlink::connect()?, ports, command).await?)
+async fn open(ports: &[RunPort], launch: &Launch) -> Result<Ready, Error> {
+    Ok(prepare(&Netlink::connect()?, ports, launch).await?)
 }

@@ -1,14 +1,20 @@
 //! Ports for VMMs: [`open`] opens the descriptors, [`run`] becomes the VMM with them (`netctl run PORT… -- VMM ARGS…`),
-//! [`template`] fills its arguments in, [`qemu`] knows QEMU's syntax.
+//! [`template`] fills its arguments in. [`Vmm`] knows which VMMs there are, and one file for each knows its syntax.
 //!
 //! What a port is and whether it may run is known to the caller.
 
+pub mod cloud_hypervisor;
+pub mod crosvm;
+pub mod firecracker;
+mod known;
 pub mod open;
 pub mod qemu;
 pub mod run;
 pub mod template;
 
 use crate::config::{Mac, PortKind, Vhost};
+
+pub use known::Vmm;
 
 /// What has to be known of a running port to start a guest on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +36,14 @@ pub struct RunPort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenPort<'a> {
     pub port: &'a RunPort,
-    /// Numbers of the descriptors, one for each queue.
+    /// Numbers of the descriptors, one for each queue; none where the VMM opens the interface itself.
     pub fds: Vec<i32>,
     /// One for each queue, or why there are none.
     pub vhost_fds: Result<Vec<i32>, String>,
+}
+
+/// Numbers with a separator between them.
+fn list(fds: &[i32], separator: char) -> String {
+    let numbers: Vec<_> = fds.iter().map(ToString::to_string).collect();
+    numbers.join(separator.encode_utf8(&mut [0; 4]))
 }

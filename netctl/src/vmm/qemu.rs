@@ -1,6 +1,6 @@
 //! QEMU's syntax for a port (`qemu-system-x86_64 -help`, net/tap.c of QEMU 7.2 to 10).
 
-use super::OpenPort;
+use super::{OpenPort, list};
 
 /// The arguments that give a guest its NIC: a tap backend and a virtio device.
 pub fn arguments(open: &OpenPort<'_>, id: &str) -> Vec<String> {
@@ -11,10 +11,10 @@ pub fn arguments(open: &OpenPort<'_>, id: &str) -> Vec<String> {
 /// left out, which is off.
 fn netdev(open: &OpenPort<'_>, id: &str) -> String {
     let vhost = match &open.vhost_fds {
-        Ok(fds) => format!(",vhost=on,vhostfds={}", list(fds)),
+        Ok(fds) => format!(",vhost=on,vhostfds={}", list(fds, ':')),
         Err(_) => String::new(),
     };
-    format!("tap,id={id},fds={}{vhost}", list(&open.fds))
+    format!("tap,id={id},fds={}{vhost}", list(&open.fds, ':'))
 }
 
 fn device(open: &OpenPort<'_>, id: &str) -> String {
@@ -29,11 +29,6 @@ fn device(open: &OpenPort<'_>, id: &str) -> String {
         device += &format!(",host_mtu={mtu}");
     }
     device
-}
-
-/// Numbers in the form of `fds=` and `vhostfds=`.
-pub fn list(fds: &[i32]) -> String {
-    fds.iter().map(ToString::to_string).collect::<Vec<_>>().join(":")
 }
 
 /// An id for each name, in the same order: a letter, then letters, digits, `-`, `.`, `_` (id_wellformed() in
@@ -57,12 +52,12 @@ fn id(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::RunPort;
     use super::*;
     use crate::config::{Mac, PortKind, Vhost};
 
-    fn port(queues: u16, mtu: Option<u32>) -> RunPort {
+    pub(in super::super) fn port(queues: u16, mtu: Option<u32>) -> RunPort {
         RunPort {
             name: "web1".into(),
             interface: "web1".into(),

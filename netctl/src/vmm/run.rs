@@ -10,9 +10,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use super::RunPort;
 use super::open::{self, OpenError, Opened};
-use super::template::{Template, TemplateError};
+use super::template::{Needs, Template, TemplateError};
+use super::{RunPort, Vmm};
+use crate::config::Vhost;
 use crate::fd::hand_over;
 use crate::network::Netlink;
 
@@ -29,6 +30,15 @@ pub enum RunError {
     Exec { program: String, source: io::Error },
 }
 
+/// What is to be started.
+#[derive(Clone, Debug, Default)]
+pub struct Launch {
+    /// The program and its arguments, with placeholders for the ports.
+    pub command: Vec<OsString>,
+    /// Whose syntax `{port}` becomes; `None`: that of the program, by its name.
+    pub vmm: Option<Vmm>,
+}
+
 /// A VMM that is ready to be started; its descriptors are open, and close if it is dropped.
 #[derive(Debug)]
 #[must_use = "nothing runs until `exec`"]
@@ -40,15 +50,15 @@ pub struct Ready {
     fds: Vec<OwnedFd>,
 }
 
-/// Opens the queues and vhost descriptors of `ports`, and fills them into `command`.
+/// Opens what the command names of `ports`, and fills it in.
 ///
 /// # Errors
-/// Everything that is wrong with `command` is found before anything is opened.
-pub async fn prepare(netlink: &Netlink, ports: &[RunPort], command: &[OsString]) -> Result<Ready, RunError> {
-    let template = Template::parse(command, ports)?;
+/// Everything that is wrong with the command is found before anything is opened.
+pub async fn prepare(netlink: &Netlink, ports: &[RunPort], launch: &Launch) -> Result<Ready, RunError> {
+    let template = Template::parse(&launch.command, ports, launch.vmm)?;
     let mut opened = Vec::new();
-    for port in ports {
-        opened.push(open::open(netlink, port).await?);
+    for (index, port) in ports.iter().enumerate() {
+        opened.push(open_needed(netlink, port, template.needs(index)).await?);
     }
     let notes = opened.iter().filter_map(Opened::note).collect();
     let arguments = template.fill(&opened.iter().map(Opened::describe).collect::<Vec<_>>())?;
@@ -56,12 +66,22 @@ pub async fn prepare(netlink: &Netlink, ports: &[RunPort], command: &[OsString])
     Ok(Ready { arguments, notes, fds: fds.collect() })
 }
 
+/// A port that the VMM opens itself, by its name, is opened and closed again: so it is there, free, and as new.
+async fn open_needed(netlink: &Netlink, port: &RunPort, needs: Needs) -> Result<Opened, OpenError> {
+    let vhost = if needs.vhost { port.vhost } else { Vhost::Off };
+    let mut opened = open::open(netlink, &RunPort { vhost, ..port.clone() }).await?;
+    if !needs.queues {
+        opened.queues.clear();
+    }
+    Ok(opened)
+}
+
 /// [`prepare`] and [`Ready::exec`].
 ///
 /// # Errors
 /// Those of both.
-pub async fn run(netlink: &Netlink, ports: &[RunPort], command: &[OsString]) -> Result<Infallible, RunError> {
-    Err(prepare(netlink, ports, command).await?.exec())
+pub async fn run(netlink: &Netlink, ports: &[RunPort], launch: &Launch) -> Result<Infallible, RunError> {
+    Err(prepare(netlink, ports, launch).await?.exec())
 }
 
 impl Ready {

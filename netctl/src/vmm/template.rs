@@ -1,18 +1,29 @@
 //! The VMM's arguments with placeholders for ports: `{web1}`, `{web1.fds}`, …. Pure.
 //!
-//! Only `{NAME}` and `{NAME.KEY}` of letters, digits and `-._` are placeholders; JSON and shell braces are
-//! left alone, and `{{web1}` stands for the text `{web1}`.
+//! Only `{NAME}` and `{NAME.KEY}` of letters, digits and `-._` are placeholders, and `{NAME.KEY,}`, which asks for commas
+//! in a list; JSON and shell braces are left alone, and `{{web1}` stands for the text `{web1}`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::{OpenPort, RunPort, qemu};
+use super::{OpenPort, RunPort, Vmm, list, qemu};
+use crate::config::Vhost;
 
 /// A command line whose placeholders are known to be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     arguments: Vec<Argument>,
     ids: Vec<String>,
+    /// Whose syntax `{web1}` becomes.
+    vmm: Option<Vmm>,
+}
+
+/// What a command uses of a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Without: the VMM opens the interface itself, or nobody does.
+    pub queues: bool,
+    pub vhost: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +36,7 @@ enum Argument {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Text(Vec<u8>),
-    Value(usize, Key),
+    Value(usize, Key, char),
 }
 
 /// What `{NAME.KEY}` is replaced by.
@@ -61,33 +72,99 @@ pub enum TemplateError {
     NotAlone { port: String, argument: String },
     #[error("`{{{port}.vhostfds}}`: {reason}; `{{{port}}}` does without where it has to")]
     NoVhost { port: String, reason: String },
+    #[error(
+        "port `{port}` says `vhost = \"on\"`, and the arguments have no place for its descriptors; \
+         put `{{{port}.vhostfds}}` beside `{{{port}.fds}}`"
+    )]
+    VhostUnused { port: String },
+    #[error(
+        "`{{{port}}}`: the options of `{program}` for a NIC are not known; say whose they are with `--vmm {names}`, \
+         or write them with `{{{port}.fds}}`", names = known()
+    )]
+    UnknownVmm { port: String, program: String },
+    #[error("port `{port}` is not for {vmm}: {reason}", vmm = vmm.name())]
+    Unsuitable { port: String, vmm: Vmm, reason: String },
+    #[error(
+        "`{{{port}}}`: firecracker takes no descriptors; put what `netctl open {port} --for firecracker` prints into \
+         its configuration, and name the port here in `{{{port}.ifname}}`"
+    )]
+    NoDescriptors { port: String },
+}
+
+fn known() -> String {
+    let named = Vmm::ALL.into_iter().filter(|vmm| *vmm != Vmm::Firecracker);
+    named.map(Vmm::name).collect::<Vec<_>>().join("|")
 }
 
 impl Template {
-    /// `command` is the program and its arguments.
+    /// `command` is the program and its arguments, in the syntax of `vmm`, else of the VMM that is recognised in it.
     ///
     /// # Errors
-    /// A placeholder that cannot be filled in, or a port without one.
-    pub fn parse(command: &[OsString], ports: &[RunPort]) -> Result<Self, TemplateError> {
-        if command.is_empty() {
-            return Err(TemplateError::NoCommand);
-        }
+    /// A placeholder that cannot be filled in, a port without one, or one that the VMM cannot use.
+    pub fn parse(command: &[OsString], ports: &[RunPort], vmm: Option<Vmm>) -> Result<Self, TemplateError> {
+        let program = command.first().ok_or(TemplateError::NoCommand)?;
         let names: Vec<&str> = ports.iter().map(|p| p.name.as_str()).collect();
         let arguments: Vec<_> =
             command.iter().map(|argument| Argument::parse(argument, &names)).collect::<Result<_, _>>()?;
-        for (index, name) in names.iter().enumerate() {
-            let port = || (*name).to_owned();
-            if names[..index].contains(name) {
-                return Err(TemplateError::PortTwice { port: port() });
+        let vmm = vmm.or_else(|| Vmm::of_command(command));
+        let template = Self { arguments, ids: qemu::ids(names.iter().copied()), vmm };
+        for (index, port) in ports.iter().enumerate() {
+            if names[..index].contains(&port.name.as_str()) {
+                return Err(TemplateError::PortTwice { port: port.name.clone() });
             }
-            if !arguments.iter().any(|argument| argument.names(index)) {
-                return Err(TemplateError::Unused { port: port() });
-            }
-            if arguments.iter().filter(|argument| **argument == Argument::Port(index)).count() > 1 {
-                return Err(TemplateError::PlaceholderTwice { port: port() });
-            }
+            template.check_place(index, port)?;
+            template.check_vmm(index, port, program)?;
         }
-        Ok(Self { arguments, ids: qemu::ids(names) })
+        Ok(template)
+    }
+
+    fn check_place(&self, index: usize, port: &RunPort) -> Result<(), TemplateError> {
+        let port = || port.name.clone();
+        if !self.arguments.iter().any(|argument| argument.names(index)) {
+            return Err(TemplateError::Unused { port: port() });
+        }
+        if self.whole(index) > 1 {
+            return Err(TemplateError::PlaceholderTwice { port: port() });
+        }
+        Ok(())
+    }
+
+    fn check_vmm(&self, index: usize, port: &RunPort, program: &OsStr) -> Result<(), TemplateError> {
+        let name = || port.name.clone();
+        let whole = self.whole(index) > 0;
+        match self.vmm {
+            None if whole => {
+                let program = program.to_string_lossy().into_owned();
+                return Err(TemplateError::UnknownVmm { port: name(), program });
+            }
+            Some(vmm) if whole || vmm == Vmm::Firecracker => {
+                if let Some(reason) = vmm.refusal(port) {
+                    return Err(TemplateError::Unsuitable { port: name(), vmm, reason });
+                }
+                if vmm == Vmm::Firecracker && self.needs(index).queues {
+                    return Err(TemplateError::NoDescriptors { port: name() });
+                }
+            }
+            _ => {}
+        }
+        let needs = self.needs(index);
+        if port.vhost == Vhost::On && needs.queues && !needs.vhost {
+            return Err(TemplateError::VhostUnused { port: name() });
+        }
+        Ok(())
+    }
+
+    /// How often `{web1}` stands for itself.
+    fn whole(&self, index: usize) -> usize {
+        self.arguments.iter().filter(|argument| **argument == Argument::Port(index)).count()
+    }
+
+    /// What the command uses of a port: no descriptor goes to a VMM that was not told its number.
+    pub fn needs(&self, index: usize) -> Needs {
+        let has = |key| self.arguments.iter().any(|argument| argument.has(index, key));
+        let whole = self.whole(index) > 0;
+        let vhost = has(Key::VhostFds) || whole && self.vmm.is_some_and(Vmm::takes_vhost);
+        Needs { queues: whole || has(Key::Fds), vhost }
     }
 
     /// `ports` are those of [`Self::parse`], in the same order.
@@ -99,9 +176,8 @@ impl Template {
         for argument in &self.arguments {
             match argument {
                 Argument::Port(index) => {
-                    filled.extend(
-                        qemu::arguments(&ports[*index], &self.ids[*index]).into_iter().map(Into::into),
-                    );
+                    let arguments = self.vmm.and_then(|vmm| vmm.arguments(&ports[*index], &self.ids[*index]));
+                    filled.extend(arguments.into_iter().flatten().map(OsString::from));
                 }
                 Argument::Pieces(pieces) => filled.push(fill_pieces(pieces, ports)?),
             }
@@ -120,16 +196,16 @@ impl Argument {
             if rest.starts_with(b"{{") && placeholder(&rest[1..]).is_some() {
                 pieces.push(Piece::Text(b"{".to_vec()));
                 at += 2;
-            } else if let Some(name) = placeholder(rest) {
-                match resolve(name, names)? {
-                    (index, None) if name.len() + 2 == bytes.len() => return Ok(Self::Port(index)),
+            } else if let Some(found) = placeholder(rest) {
+                match resolve(&found, names)? {
+                    (index, None) if found.length == bytes.len() => return Ok(Self::Port(index)),
                     (index, None) => {
                         let argument = argument.to_string_lossy().into_owned();
                         return Err(TemplateError::NotAlone { port: names[index].to_owned(), argument });
                     }
-                    (index, Some(key)) => pieces.push(Piece::Value(index, key)),
+                    (index, Some(key)) => pieces.push(Piece::Value(index, key, found.separator)),
                 }
-                at += name.len() + 2;
+                at += found.length;
             } else {
                 pieces.push(Piece::Text(vec![rest[0]]));
                 at += 1;
@@ -142,25 +218,46 @@ impl Argument {
         match self {
             Self::Port(index) => *index == port,
             Self::Pieces(pieces) => {
-                pieces.iter().any(|p| matches!(p, Piece::Value(index, _) if *index == port))
+                pieces.iter().any(|p| matches!(p, Piece::Value(index, ..) if *index == port))
             }
+        }
+    }
+
+    fn has(&self, port: usize, wanted: Key) -> bool {
+        match self {
+            Self::Port(_) => false,
+            Self::Pieces(pieces) => pieces
+                .iter()
+                .any(|p| matches!(p, Piece::Value(index, key, _) if (*index, *key) == (port, wanted))),
         }
     }
 }
 
-/// The name, if `text` begins with a placeholder.
-fn placeholder(text: &[u8]) -> Option<&str> {
+/// `{NAME}`, `{NAME.KEY}` or `{NAME.KEY,}`.
+struct Placeholder<'a> {
+    /// Without the comma.
+    name: &'a str,
+    separator: char,
+    /// Of all of it, in bytes.
+    length: usize,
+}
+
+/// If `text` begins with a placeholder.
+fn placeholder(text: &[u8]) -> Option<Placeholder<'_>> {
     let inner = text.strip_prefix(b"{")?;
     let end = inner.iter().position(|c| *c == b'}')?;
-    let name = std::str::from_utf8(&inner[..end]).ok()?;
+    let inner = std::str::from_utf8(&inner[..end]).ok()?;
+    let (name, separator) = inner.strip_suffix(',').map_or((inner, ':'), |name| (name, ','));
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    (!name.is_empty() && name.chars().all(allowed)).then_some(name)
+    let is_one = !name.is_empty() && name.chars().all(allowed) && (separator == ':' || name.contains('.'));
+    is_one.then_some(Placeholder { name, separator, length: end + 2 })
 }
 
 /// A port whose name holds a dot wins over a key.
-fn resolve(name: &str, names: &[&str]) -> Result<(usize, Option<Key>), TemplateError> {
+fn resolve(found: &Placeholder<'_>, names: &[&str]) -> Result<(usize, Option<Key>), TemplateError> {
+    let name = found.name;
     let index = |name: &str| names.iter().position(|n| *n == name);
-    if let Some(index) = index(name) {
+    if let Some(index) = index(name).filter(|_| found.separator == ':') {
         return Ok((index, None));
     }
     let unknown = || TemplateError::UnknownPort { name: name.to_owned() };
@@ -182,17 +279,19 @@ fn fill_pieces(pieces: &[Piece], ports: &[OpenPort<'_>]) -> Result<OsString, Tem
     for piece in pieces {
         match piece {
             Piece::Text(text) => bytes.extend(text),
-            Piece::Value(index, key) => bytes.extend(value(&ports[*index], *key)?.into_bytes()),
+            Piece::Value(index, key, separator) => {
+                bytes.extend(value(&ports[*index], *key, *separator)?.into_bytes());
+            }
         }
     }
     Ok(OsString::from_vec(bytes))
 }
 
-fn value(open: &OpenPort<'_>, key: Key) -> Result<String, TemplateError> {
+fn value(open: &OpenPort<'_>, key: Key, separator: char) -> Result<String, TemplateError> {
     Ok(match key {
-        Key::Fds => qemu::list(&open.fds),
+        Key::Fds => list(&open.fds, separator),
         Key::VhostFds => match &open.vhost_fds {
-            Ok(fds) => qemu::list(fds),
+            Ok(fds) => list(fds, separator),
             Err(reason) => {
                 let (port, reason) = (open.port.name.clone(), reason.clone());
                 return Err(TemplateError::NoVhost { port, reason });
@@ -205,89 +304,4 @@ fn value(open: &OpenPort<'_>, key: Key) -> Result<String, TemplateError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Mac, PortKind, Vhost};
-
-    fn port(name: &str) -> RunPort {
-        RunPort {
-            name: name.into(),
-            interface: format!("if,{name}"),
-            mac: Mac([2, 0, 0, 0, 0, 1]),
-            kind: PortKind::Tap,
-            queues: 2,
-            vhost: Vhost::Off,
-            mtu: None,
-        }
-    }
-
-    fn fill(ports: &[&str], command: &[&str]) -> Result<Vec<String>, TemplateError> {
-        let ports: Vec<_> = ports.iter().map(|name| port(name)).collect();
-        let command: Vec<OsString> = command.iter().map(Into::into).collect();
-        let template = Template::parse(&command, &ports)?;
-        let open = |(index, port)| OpenPort {
-            port,
-            fds: vec![10 * index + 3, 10 * index + 4],
-            vhost_fds: Err("the port says `vhost = \"off\"`".into()),
-        };
-        let open: Vec<_> = (0..).zip(&ports).map(open).collect();
-        Ok(template.fill(&open)?.into_iter().map(|a| a.into_string().unwrap()).collect())
-    }
-
-    #[test]
-    fn a_placeholder_alone_becomes_several_arguments() {
-        let filled = fill(&["web1"], &["vmm", "-m", "1G", "{web1}", "-S"]).unwrap();
-        assert_eq!(filled.len(), 8);
-        assert_eq!(filled[..4], ["vmm", "-m", "1G", "-netdev"]);
-        assert_eq!(filled[7], "-S");
-    }
-
-    #[test]
-    fn each_port_gets_its_own_descriptors() {
-        let filled = fill(&["a", "b"], &["vmm", "--net=fd={b.fds}", "x={a.fds},q={a.queues}"]).unwrap();
-        assert_eq!(filled, ["vmm", "--net=fd=13:14", "x=3:4,q=2"]);
-    }
-
-    #[test]
-    fn facts_are_replaced_inside_an_argument() {
-        let filled = fill(&["a"], &["{a.mac}", "{a.ifname}{a.fds}"]).unwrap();
-        assert_eq!(filled, ["02:00:00:00:00:01", "if,a3:4"]);
-    }
-
-    #[test]
-    fn braces_that_are_no_placeholders_stay() {
-        let json = r#"{"driver":"virtio","opts":{"a":1}}"#;
-        let filled = fill(&["a"], &["{a.fds}", json, "{}", "{ a }", "${a", "{{a.fds}", "{{x}"]).unwrap();
-        assert_eq!(filled, ["3:4", json, "{}", "{ a }", "${a", "{a.fds}", "{x}"]);
-    }
-
-    #[test]
-    fn a_name_with_a_dot_is_a_port_before_it_is_a_key() {
-        let filled = fill(&["a.mac", "a"], &["{a.fds}", "{a.mac.mac}", "{a.mac}"]).unwrap();
-        assert_eq!(filled[..2], ["13:14", "02:00:00:00:00:01"]);
-        assert_eq!(filled[2], "-netdev");
-    }
-
-    #[test]
-    fn arguments_that_are_not_utf8_pass() {
-        let raw = OsString::from_vec(vec![b'x', 0xff, b'{']);
-        let template = Template::parse(std::slice::from_ref(&raw), &[]).unwrap();
-        assert_eq!(template.fill(&[]).unwrap(), [raw]);
-    }
-
-    #[test]
-    fn what_cannot_be_filled_in_says_what_to_do() {
-        let error = |ports: &[&str], command: &[&str]| fill(ports, command).unwrap_err().to_string();
-        assert_eq!(error(&[], &[]), TemplateError::NoCommand.to_string());
-        assert!(error(&["a"], &["vmm"]).contains("put `{a}` where"));
-        assert!(error(&["a"], &["{a}", "{b}"]).contains("`{b}` names no port of this command"));
-        assert!(error(&["a"], &["{a}", "{b.fds}"]).contains("`{b.fds}` names no port"));
-        assert!(
-            error(&["a"], &["{a}", "{a.ip}"]).contains("there are fds, vhostfds, mac, ifname and queues")
-        );
-        assert!(error(&["a"], &["x={a}"]).contains("an argument of its own in `x={a}`"));
-        assert!(error(&["a"], &["{a}", "{a}"]).contains("twice"));
-        assert!(error(&["a", "a"], &["{a}"]).contains("twice"));
-        assert!(error(&["a"], &["{a.vhostfds}"]).contains("vhost = \"off\""));
-    }
-}
+mod tests;

@@ -59,7 +59,7 @@ fn without_root_every_command_says_how_to_get_it() {
             "events",
             "map list",
             "explain web1 db1 tcp/5432",
-            "run web1 -- true '{web1}'",
+            "run web1 -- true '{web1.fds}'",
         ] {
             cannot_run(&lab, &format!("{NOBODY} {command}"), &["run as root"]);
         }
@@ -115,7 +115,7 @@ fn pins_in_a_folder_of_another_user_are_not_trusted() {
 fn before_the_first_apply_the_way_to_start_is_shown() {
     Sandbox::run(|sandbox| {
         let lab = Lab::new(sandbox);
-        for command in ["show", "stats", "run web1 -- true '{web1}'", "explain web1 db1 tcp/1"] {
+        for command in ["show", "stats", "run web1 -- true '{web1.fds}'", "explain web1 db1 tcp/1"] {
             cannot_run(
                 &lab,
                 &format!("netctl {command}"),

@@ -145,11 +145,11 @@ fn an_uplink_that_goes_is_told_by_diff_and_apply_and_heals_when_it_is_back() {
             let done = lab.sh(command).expect_code(2);
             assert!(done.stderr.contains(gone), "{done}");
         }
-        let done = lab.sh("netctl run web1 -- true '{web1}'").expect_code(2);
+        let done = lab.sh("netctl run web1 -- true '{web1.fds}'").expect_code(2);
         assert!(done.stderr.contains("no interface `web1`"), "{done}");
         lab.sh(NIC).expect_code(0);
         lab.apply();
-        lab.sh("netctl run web1 -- true '{web1}'").expect_code(0);
+        lab.sh("netctl run web1 -- true '{web1.fds}'").expect_code(0);
         lab.sh("netctl down").expect_code(0);
     });
 }

@@ -77,14 +77,14 @@ fn a_macvtap_that_a_guest_holds_is_not_opened_again() {
         let mut guest =
             host.sandbox.start_netctl(["run", "web1", "--", "sh", "-c", "echo up; exec sleep 60", "{web1}"]);
         assert!(guest.wait_for_line(SOON, |line| line == "up").is_some(), "{:?}", guest.said());
-        let second = host.sandbox.netctl(["run", "web1", "--", "true", "{web1}"]).expect_code(2);
+        let second = host.sandbox.netctl(["run", "web1", "--", "true", "{web1.fds}"]).expect_code(2);
         let wanted = "port `web1` is in use by another process; stop the guest that holds `web1`";
         assert!(second.stderr.contains(wanted), "{second}");
-        host.sandbox.netctl(["run", "db1", "--", "true", "{db1}"]).expect_code(0);
+        host.sandbox.netctl(["run", "db1", "--", "true", "{db1.fds}"]).expect_code(0);
         guest.kill();
         // A process that another test has just started may hold what this one had, for a moment.
         let deadline = Instant::now() + SOON;
-        while host.sandbox.netctl(["run", "web1", "--", "true", "{web1}"]).code != Some(0) {
+        while host.sandbox.netctl(["run", "web1", "--", "true", "{web1.fds}"]).code != Some(0) {
             assert!(Instant::now() < deadline, "web1 is in use for ever");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -59,7 +59,7 @@ fn goes_and_comes_back(kind: &Kind) {
         for words in [&["port", "list"][..], &["stats"], &["flows"], &["show"]] {
             sandbox.netctl(words).expect_code(0);
         }
-        let closed = sandbox.netctl(["run", "web1", "--", "true", "{web1}"]).expect_code(2);
+        let closed = sandbox.netctl(["run", "web1", "--", "true", "{web1.fds}"]).expect_code(2);
         assert!(closed.stderr.contains("no interface `web1`; `netctl apply` makes"), "{closed}");
         drop(guest);
 

@@ -8,7 +8,7 @@ use netctl::config::{PortKind, Vhost};
 use netctl::network::{Netlink, queues_in_use};
 use netctl::vmm::RunPort;
 use netctl::vmm::open::OpenError;
-use netctl::vmm::run::{RunError, prepare, run};
+use netctl::vmm::run::{Launch, RunError, prepare, run};
 use serde_json::{Value, json};
 
 use super::document::{apply_document, guest_mac, lab_with_ports};
@@ -38,6 +38,10 @@ async fn two_ports(netlink: &Netlink) -> Vec<RunPort> {
     vec![run_port(1, 1), run_port(2, 3)]
 }
 
+fn launch(command: &[&str]) -> Launch {
+    Launch { command: command.iter().map(OsString::from).collect(), ..Launch::default() }
+}
+
 /// Starts this test again in a process that calls `run` with `command` and so becomes the VMM. It stays
 /// in the namespaces of the caller.
 fn become_vmm(test: &str, command: &[&str]) -> Command {
@@ -51,11 +55,11 @@ fn become_vmm(test: &str, command: &[&str]) -> Command {
 fn be_replaced() {
     let Ok(command) = std::env::var(CHILD) else { return };
     let command: Vec<String> = serde_json::from_str(&command).unwrap();
-    let command: Vec<OsString> = command.into_iter().map(Into::into).collect();
+    let launch = Launch { command: command.into_iter().map(Into::into).collect(), ..Launch::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(async {
         let netlink = Netlink::connect().unwrap();
-        run(&netlink, &[run_port(1, 1), run_port(2, 3)], &command).await
+        run(&netlink, &[run_port(1, 1), run_port(2, 3)], &launch).await
     });
     panic!("{:?}", error.unwrap_err());
 }
@@ -114,10 +118,10 @@ fn run_becomes_the_vmm_with_the_ports_descriptors_and_no_others() {
 fn a_port_that_a_guest_holds_is_not_opened_again() {
     isolated(async |netlink| {
         let ports = two_ports(netlink).await;
-        let command = ["vmm", "{web1}", "{web2}"].map(OsString::from);
+        let command = launch(&["qemu", "{web1}", "{web2}"]);
         let guest = prepare(netlink, &ports, &command).await.unwrap();
         for port in &ports {
-            let command = ["vmm".to_owned(), format!("{{{}}}", port.name)].map(OsString::from);
+            let command = launch(&["qemu", &format!("{{{}}}", port.name)]);
             let error = prepare(netlink, std::slice::from_ref(port), &command).await.unwrap_err();
             assert!(matches!(error, RunError::Open(OpenError::InUse { .. })), "{error}");
         }
@@ -134,7 +138,7 @@ fn a_port_that_a_guest_holds_is_not_opened_again() {
 fn nothing_is_opened_for_a_command_that_is_wrong() {
     isolated(async |netlink| {
         let ports = two_ports(netlink).await;
-        let error = prepare(netlink, &ports, &["vmm", "{web1}"].map(OsString::from)).await.unwrap_err();
+        let error = prepare(netlink, &ports, &launch(&["qemu", "{web1}"])).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "port `web2` has no place in the arguments; put `{web2}` where the VMM's network options go"
@@ -146,7 +150,7 @@ fn nothing_is_opened_for_a_command_that_is_wrong() {
 #[test]
 fn a_port_that_does_not_exist_is_named() {
     isolated(async |netlink| {
-        let error = prepare(netlink, &[run_port(1, 1)], &["vmm", "{web1}"].map(OsString::from)).await;
+        let error = prepare(netlink, &[run_port(1, 1)], &launch(&["qemu", "{web1}"])).await;
         let RunError::Open(OpenError::Network { port, source }) = error.unwrap_err() else {
             panic!("another error")
         };

@@ -20,7 +20,7 @@ fn queues(sandbox: &Sandbox, interface: &str) -> (u64, u64) {
 /// `netctl run` on a port that has a guest.
 #[track_caller]
 fn refused(sandbox: &Sandbox, port: &str) {
-    let placeholder = format!("{{{port}}}");
+    let placeholder = format!("{{{port}.fds}}");
     let second = sandbox.netctl(["run", port, "--", "true", &placeholder]).expect_code(2);
     let wanted = format!("port `{port}` is in use by another process; stop the guest that holds `{port}`");
     assert!(second.stderr.contains(&wanted), "{second}");

@@ -8,7 +8,7 @@ use std::{
 use super::{
     programs::Program,
     series::{Feature, Series},
-    store::Kernel,
+    store::{self, Kernel},
 };
 use crate::{guest, workspace};
 
@@ -125,6 +125,9 @@ impl Job {
         let mut script = set("NETCTL_LAB", kernel.series.name());
         script += &set("NETCTL_BIN", &self.netctl.display().to_string());
         script += &set(guest::DIRECTORY_VARIABLE, &guest::directory().display().to_string());
+        if let Ok(qemu) = store::find_newer_qemu() {
+            script += &set(super::QEMU_VARIABLE, &qemu.display().to_string());
+        }
         script += &format!("cd {} || exit 1\n", quoted(&self.directory.display().to_string()));
         let words: Vec<_> = self.command.iter().map(|word| quoted(word)).collect();
         script + &format!("exec timeout -k 10 {} {}\n", self.limit.as_secs(), words.join(" "))
@@ -132,7 +135,7 @@ impl Job {
 }
 
 /// A word of the shell that means itself.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

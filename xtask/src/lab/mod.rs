@@ -33,6 +33,9 @@ mod verified;
 /// Logs of the last run, seen from the workspace's folder.
 const LOGS: &str = "target/lab";
 
+/// Tells tests of a second QEMU, newer than Debian 12's: 8.0 or newer, of Debian's backports 10.
+pub(crate) const QEMU_VARIABLE: &str = "NETCTL_QEMU_10";
+
 /// Kernels that run at the same time: much of a test is waiting.
 const SIDE_BY_SIDE: usize = 2;
 
@@ -63,6 +66,22 @@ struct Run {
     kernel: Kernel,
     jobs: Vec<Job>,
     result: Option<Result<Report>>,
+}
+
+/// The program for [`QEMU_VARIABLE`]; fetched if it is not there.
+///
+/// # Errors
+/// It is not to be had.
+pub(crate) fn newer_qemu() -> Result<PathBuf> {
+    Store::open()?.newer_qemu()
+}
+
+/// The same, if it is there.
+///
+/// # Errors
+/// Why it is not.
+pub(crate) fn find_newer_qemu() -> Result<String, String> {
+    store::find_newer_qemu().map(|file| file.display().to_string()).map_err(|e| format!("{e:#}"))
 }
 
 /// Fetches, builds, boots, and reports.

@@ -5,14 +5,15 @@
 
 use std::{
     env, fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{series::Series, suite::Suite};
-use crate::{setup::steps::Steps, workspace};
+use super::{job::quoted, series::Series, suite::Suite};
+use crate::{setup::steps::Steps, toolchain::program, workspace};
 
 /// Another folder for what the lab fetches.
 const DIRECTORY_VARIABLE: &str = "NETCTL_LAB_DIR";
@@ -100,6 +101,28 @@ impl Store {
         Ok(qemu)
     }
 
+    /// A program that starts the QEMU of [`Self::qemu`] with its firmware, and is called as any QEMU is.
+    ///
+    /// # Errors
+    /// As [`Self::qemu`]; or it cannot be written.
+    pub(super) fn newer_qemu(&self) -> Result<PathBuf> {
+        let qemu = self.qemu()?;
+        if qemu.firmware.is_empty() {
+            return program("qemu-system-x86_64", None).context("the QEMU that was just run is gone");
+        }
+        let file = starter(&self.dir);
+        let dir = file.parent().context("the starter is in a folder")?;
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        // Under its name only when it is whole: tests may be running.
+        let partial = file.with_extension(std::process::id().to_string());
+        let written = fs::write(&partial, qemu.script());
+        let written = written.and_then(|()| fs::set_permissions(&partial, PermissionsExt::from_mode(0o755)));
+        written
+            .and_then(|()| fs::rename(&partial, &file))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file)
+    }
+
     /// Unpacks packages of a suite into `dir`.
     fn fetch(
         &self,
@@ -130,6 +153,25 @@ fn directory() -> PathBuf {
         .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("netctl-lab")))
         .or_else(|| set("HOME").map(|dir| dir.join(".cache/netctl-lab")))
         .unwrap_or_else(|| workspace::root().join("target/netctl-lab"))
+}
+
+/// Where [`Store::newer_qemu`] is, if it has been asked for or is the machine's own.
+///
+/// # Errors
+/// What is missing.
+pub(super) fn find_newer_qemu() -> Result<PathBuf> {
+    let own = Qemu { program: "qemu-system-x86_64".into(), firmware: Vec::new() };
+    if let Some(file) = program("qemu-system-x86_64", None).filter(|_| own.check().is_ok()) {
+        return Ok(file);
+    }
+    let file = starter(&directory());
+    Qemu { program: file.clone(), firmware: Vec::new() }.check()?;
+    Ok(file)
+}
+
+/// Its base name is QEMU's, by which it is recognised.
+fn starter(store: &Path) -> PathBuf {
+    store.join("newer/qemu-system-x86_64")
 }
 
 /// The machine's own suite, as os-release(5) names it.
@@ -170,6 +212,13 @@ impl Kernel {
 }
 
 impl Qemu {
+    /// For `/bin/sh`: becomes QEMU.
+    fn script(&self) -> String {
+        let words = |path: &Path| quoted(&path.display().to_string());
+        let firmware: Vec<_> = self.firmware.iter().map(|dir| format!(" -L {}", words(dir))).collect();
+        format!("#!/bin/sh\nexec {}{} \"$@\"\n", words(&self.program), firmware.concat())
+    }
+
     /// Whether it runs and has the NIC with SR-IOV.
     fn check(&self) -> Result<()> {
         let program = self.program.display();

@@ -13,6 +13,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use self::{apt::Apt, steps::Steps};
+use crate::lab;
 use crate::toolchain::{find_compiler, find_linker, program};
 
 mod apt;
@@ -36,7 +37,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 12] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -80,6 +81,12 @@ const NEEDS: [Need; 10] = [
         source: Source::Packages(&["xz-utils"]),
     },
     Need {
+        name: "python3",
+        purpose: "receives descriptors in the tests, as a VMM's manager would",
+        find: || find_program("python3"),
+        source: Source::Packages(&["python3"]),
+    },
+    Need {
         name: "Rust for BPF",
         purpose: "compiles netctl-ebpf",
         find: || {
@@ -100,6 +107,12 @@ const NEEDS: [Need; 10] = [
         purpose: "kernel and initramfs of the real guests",
         find: guest_image::find,
         source: Source::Own(guest_image::install),
+    },
+    Need {
+        name: "newer QEMU",
+        purpose: "guests in QEMU 8 or newer, where the machine's is older",
+        find: lab::find_newer_qemu,
+        source: Source::Own(|_, _| lab::newer_qemu().map(drop)),
     },
 ];
 
