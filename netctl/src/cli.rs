@@ -1,5 +1,6 @@
 //! What can be typed. Each doc comment is the help text.
 
+mod fd;
 mod port;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::kernel::pins::BPFFS;
 use crate::vmm::Vmm;
 
+pub use fd::{FdCommand, FdInspectArgs, FdTarget};
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
 
 /// Access control and descriptors for the network ports of virtual machines.
@@ -87,6 +89,10 @@ pub enum Command {
         after_help = "Example:\n  netctl run web1 -- qemu-system-x86_64 -m 512 -nographic '{web1}' disk.qcow2"
     )]
     Run(RunArgs),
+
+    /// Open descriptors: what they are.
+    #[command(subcommand, after_help = "Example:\n  netctl fd inspect 0")]
+    Fd(FdCommand),
 
     /// Would this flow be allowed, by which rule, at which port?
     ///

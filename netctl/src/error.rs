@@ -54,6 +54,8 @@ pub enum Error {
     #[error(transparent)]
     Run(#[from] crate::vmm::run::RunError),
     #[error(transparent)]
+    Inspect(#[from] crate::fd::inspect::InspectError),
+    #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),

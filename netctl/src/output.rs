@@ -61,7 +61,7 @@ fn write_aligned(to: &mut impl Write, lines: &[Vec<String>]) -> io::Result<()> {
 }
 
 /// Names come from documents: none of them may move the cursor.
-fn printable(cell: &str) -> String {
+pub fn printable(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -16,5 +16,6 @@ pub mod monitor;
 pub mod policies;
 pub mod process;
 pub mod sandbox;
+pub mod seccomp;
 pub mod switch;
 pub mod tap;

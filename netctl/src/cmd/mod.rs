@@ -5,6 +5,7 @@ mod check;
 mod down;
 mod events;
 mod explain;
+mod fd;
 mod flows;
 mod generate;
 mod map;
@@ -18,7 +19,7 @@ mod stats;
 use std::future::Future;
 use std::io::{self, IsTerminal};
 
-use crate::cli::{Cli, Color, Command, MapCommand, NetworkCommand, PoolCommand};
+use crate::cli::{Cli, Color, Command, FdCommand, MapCommand, NetworkCommand, PoolCommand};
 use crate::error::{Error, Outcome};
 
 /// Runs the command that was typed.
@@ -36,6 +37,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Port(command) => port::run(bpffs, command, use_color(cli.color), out),
         Command::Pool(PoolCommand::List(args)) => pool::list(bpffs, args, out),
         Command::Run(args) => run::run(bpffs, args, out),
+        Command::Fd(FdCommand::Inspect(args)) => fd::inspect(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Flows(args) => flows::run(bpffs, args, out),

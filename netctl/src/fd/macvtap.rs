@@ -32,6 +32,16 @@ pub fn open(interface: &str, queues: u16, header: Header) -> Result<Vec<OwnedFd>
     Ok(fds)
 }
 
+/// Number of the character device of the macvtap of that name in this network namespace: `Some(None)` if there is none,
+/// `None` if that cannot be known. Numbers of living macvtaps differ between all namespaces.
+pub(super) fn device_number(interface: &str) -> Option<Option<libc::dev_t>> {
+    match device(interface) {
+        Ok(number) => Some(Some(number)),
+        Err(FdError::Missing { .. } | FdError::NoMacvtap { .. }) => Some(None),
+        Err(_) => None,
+    }
+}
+
 /// Identities of the other processes that hold a queue of a macvtap: the driver itself refuses nobody. Only what
 /// /proc shows is found.
 ///

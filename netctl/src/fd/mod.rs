@@ -1,13 +1,15 @@
 //! Descriptors: tap and macvtap queues and vhost devices, opened here and handed to a VMM; packet sockets.
 //!
-//! The home of `unsafe` for ioctls, detached mounts and packet sockets. Every descriptor is close-on-exec until [`hand_over`]. Which
+//! The home of `unsafe` for ioctls, detached mounts, sockets and other processes' descriptors. Every descriptor is close-on-exec until [`hand_over`]. Which
 //! interfaces exist and how they are plugged in is the business of [`crate::network`].
 
 mod detached;
 mod error;
+pub mod inspect;
 pub mod interface;
 mod ioctl;
 pub mod macvtap;
+mod namespace;
 pub mod packet;
 pub mod sysfs;
 pub mod tap;

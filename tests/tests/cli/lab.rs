@@ -79,7 +79,9 @@ impl<'a> Lab<'a> {
     /// a guest with SIGKILL, what follows something with ^C.
     #[track_caller]
     pub(crate) fn follow(&self, line: &str, code: i32) {
-        if line.starts_with("netctl run ") && !line.contains("--dry-run") {
+        // What netctl itself does with a port's descriptors ends.
+        let ends = line.contains("--dry-run") || line.contains("netctl fd ");
+        if line.starts_with("netctl run ") && !ends {
             let port = line.split_whitespace().nth(2).unwrap();
             let mut guest = self.start(line);
             wait_for_carrier(port, &mut guest);
