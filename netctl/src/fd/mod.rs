@@ -5,9 +5,11 @@
 
 mod detached;
 mod error;
+pub mod inherited;
 pub mod interface;
 mod ioctl;
 pub mod macvtap;
+pub mod node;
 pub mod packet;
 pub mod sysfs;
 pub mod tap;
