@@ -93,6 +93,15 @@ pub enum Command {
     /// Open descriptors: what they are.
     #[command(subcommand, after_help = "Example:\n  netctl fd inspect 0")]
     Fd(FdCommand),
+    /// Hand one queue of a port to an unprivileged monitor: a drop-in for qemu-bridge-helper.
+    ///
+    /// Takes that program's arguments, `[--use-vnet] --br=NAME --fd=N`, in any order; NAME is a network of netctl's, or a
+    /// port. Who may have which is in /etc/netctl/grants.toml and /etc/qemu/bridge.conf. Installed for others to use it is
+    /// netctl-bridge-helper; see docs/bridge-helper.md. Exit status: 0 done, 1 refused.
+    #[command(
+        after_help = "Example:\n  qemu-system-x86_64 -netdev 'bridge,id=n,br=lab,helper=/usr/sbin/netctl helper' -device virtio-net-pci,netdev=n"
+    )]
+    Helper(HelperArgs),
 
     /// Would this flow be allowed, by which rule, at which port?
     ///
@@ -215,6 +224,13 @@ pub struct RunArgs {
     /// Print the monitor's command line, with the numbers that the descriptors would have, and start nothing.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct HelperArgs {
+    /// What QEMU or libvirt passes.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub arguments: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Args)]

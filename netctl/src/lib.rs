@@ -3,7 +3,7 @@
 //! Reading order, which is the path of a document: [`config`] (text to [`config::Config`]), [`compile`]
 //! (to [`compile::Compiled`], pure), [`document`] (both, from a file), then what touches the host: [`kernel`] (BPF,
 //! the only user of aya), [`network`] (interfaces, the only user of rtnetlink), [`apply`] (both, in order), [`fd`]
-//! (descriptors), [`vmm`] (who uses them). [`state`] reads back what runs, [`names`] puts it into the document's words,
+//! (descriptors), [`vmm`] (who uses them), [`helper`] (who may, without being root). [`state`] reads back what runs, [`names`] puts it into the document's words,
 //! [`explain`] asks it. [`cli`] and [`cmd`] are the command line, [`output`] and [`error`] its two ways out.
 
 pub mod apply;
@@ -16,6 +16,7 @@ pub mod document;
 pub mod error;
 pub mod explain;
 pub mod fd;
+pub mod helper;
 pub mod kernel;
 pub mod names;
 pub mod network;

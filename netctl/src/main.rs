@@ -8,6 +8,11 @@ use netctl::cli::Cli;
 use netctl::error::Error;
 
 fn main() -> ExitCode {
+    // Privilege is dropped before anything is parsed; only the help text is clap's.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == "helper") && !asks_for_help() {
+        return ExitCode::from(netctl::helper::run(words));
+    }
     let cli = Cli::parse();
     match netctl::cmd::run(&cli) {
         Ok(outcome) => ExitCode::from(outcome.status()),
@@ -19,6 +24,10 @@ fn main() -> ExitCode {
             ExitCode::from(error.status())
         }
     }
+}
+
+fn asks_for_help() -> bool {
+    std::env::args_os().nth(2).is_some_and(|word| word == "--help" || word == "-h")
 }
 
 /// An error with its sources.

@@ -64,8 +64,17 @@ impl Sandbox {
     /// If it cannot be started or takes longer than [`COMMAND_LIMIT`].
     #[track_caller]
     pub fn finish(&self, command: Command) -> Result<Finished> {
+        self.finish_fed(command, Stdio::null())
+    }
+
+    /// As [`Sandbox::finish`], with a standard input.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn finish_fed(&self, command: Command, stdin: Stdio) -> Result<Finished> {
         self.assert_inside();
-        finish_within(command, COMMAND_LIMIT)
+        finish_within((command, stdin), COMMAND_LIMIT)
     }
 
     /// Starts a command that goes on; it dies with the returned value, and with the calling thread.
@@ -87,7 +96,7 @@ impl Sandbox {
         self.assert_inside();
         let mut command = Command::new("ip");
         command.args(words.split_whitespace());
-        let done = finish_within(command, COMMAND_LIMIT);
+        let done = finish_within((command, Stdio::null()), COMMAND_LIMIT);
         done.unwrap_or_else(|e| panic!("ip {words}: {e:#}")).expect_code(0).stdout
     }
 }
@@ -98,15 +107,17 @@ fn typed(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-fn finish_within(mut command: Command, limit: Duration) -> Result<Finished> {
+fn finish_within((mut command, stdin): (Command, Stdio), limit: Duration) -> Result<Finished> {
     let typed = typed(&command);
     let started = Instant::now();
     let child = command
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start `{typed}`"))?;
+    // It holds a copy of what was given as standard input.
+    drop(command);
     let pid = Pid::from_raw(child.id() as i32);
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send((child.wait_with_output(), started.elapsed())));

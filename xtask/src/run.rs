@@ -29,6 +29,8 @@ pub(crate) enum Target {
     Wire,
     /// The same policy on all four kinds of networks
     Kinds,
+    /// The drop-in for qemu-bridge-helper, beside the stock one
+    Helper,
     /// Real QEMU guests
     Vm,
 }

@@ -38,6 +38,8 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Pool(PoolCommand::List(args)) => pool::list(bpffs, args, out),
         Command::Run(args) => run::run(bpffs, args, out),
         Command::Fd(FdCommand::Inspect(args)) => fd::inspect(bpffs, args, out),
+        // Parsed by itself, before anything else: `main` does not let it come here.
+        Command::Helper(args) => Ok(Outcome::yes_if(crate::helper::run(args.arguments.iter().cloned()) == 0)),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Flows(args) => flows::run(bpffs, args, out),

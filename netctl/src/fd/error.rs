@@ -33,6 +33,8 @@ pub enum FdError {
     NoMacvtap { interface: String },
     #[error("macvtap `{interface}`: cannot {what}")]
     Macvtap { interface: String, what: &'static str, source: io::Error },
+    #[error("macvtap `{interface}`: cannot {what}")]
+    Node { interface: String, what: &'static str, source: io::Error },
     #[error("packet socket on `{interface}`")]
     Packet { interface: String, source: io::Error },
     #[error("{request} on `{interface}`")]

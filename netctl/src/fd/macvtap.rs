@@ -48,8 +48,12 @@ pub(super) fn device_number(interface: &str) -> Option<Option<libc::dev_t>> {
 /// # Errors
 /// [`FdError::Missing`], [`FdError::NoMacvtap`], [`FdError::NotPermitted`], [`FdError::Macvtap`].
 pub fn holders(interface: &str) -> Result<BTreeSet<u32>, FdError> {
-    let device = device(interface)?;
-    let processes = fs::read_dir("/proc").map_err(|source| failed(interface, "read /proc", source))?;
+    device_holders(device(interface)?).map_err(|source| failed(interface, "read /proc", source))
+}
+
+/// As [`holders`], by the number of the device.
+pub(super) fn device_holders(device: libc::dev_t) -> io::Result<BTreeSet<u32>> {
+    let processes = fs::read_dir("/proc")?;
     let numbers = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let own = std::process::id();
     Ok(numbers.filter(|pid| *pid != own && holds(*pid, device)).collect())
@@ -93,11 +97,14 @@ fn device(interface: &str) -> Result<libc::dev_t, FdError> {
     })?;
     let mut text = String::new();
     File::from(file).read_to_string(&mut text).map_err(fail("read its device number"))?;
-    let numbers = text
-        .trim()
-        .split_once(':')
-        .and_then(|(major, minor)| Some(libc::makedev(major.parse().ok()?, minor.parse().ok()?)));
-    numbers.ok_or_else(|| failed(interface, "read its device number", io::ErrorKind::InvalidData.into()))
+    number(&text)
+        .ok_or_else(|| failed(interface, "read its device number", io::ErrorKind::InvalidData.into()))
+}
+
+/// `MAJOR:MINOR`, as sysfs writes it.
+pub(super) fn number(text: &str) -> Option<libc::dev_t> {
+    let (major, minor) = text.trim().split_once(':')?;
+    Some(libc::makedev(major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn failed(interface: &str, what: &'static str, source: io::Error) -> FdError {

@@ -5,11 +5,16 @@
 
 mod detached;
 mod error;
+pub mod inherited;
 pub mod inspect;
 pub mod interface;
+pub mod interface;
+mod ioctl;
 mod ioctl;
 pub mod macvtap;
+pub mod macvtap;
 mod namespace;
+pub mod node;
 pub mod packet;
 pub mod sysfs;
 pub mod tap;

@@ -6,6 +6,7 @@
 
 pub mod ask;
 pub mod attach;
+pub mod attached;
 mod bytes;
 mod clsact;
 pub mod detach;

@@ -15,6 +15,7 @@ const OBJ_PIN: i32 = 6;
 const OBJ_GET: i32 = 7;
 const MAP_GET_FD_BY_ID: i32 = 14;
 const OBJ_GET_INFO_BY_FD: i32 = 15;
+const PROG_QUERY: i32 = 16;
 const MAP_LOOKUP_BATCH: i32 = 24;
 const MAP_UPDATE_BATCH: i32 = 26;
 
@@ -231,6 +232,35 @@ pub(super) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
     };
     bpf(OBJ_GET_INFO_BY_FD, &mut attr)?;
     Ok(if info.kind == LINK_TYPE_TCX { info.ifindex } else { 0 })
+}
+
+/// The part of `union bpf_attr` for BPF_PROG_QUERY.
+#[repr(C)]
+#[derive(Default)]
+struct QueryAttr {
+    ifindex: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    programs: u64,
+    count: u32,
+    pad: u32,
+    program_flags: u64,
+    links: u64,
+    link_flags: u64,
+    revision: u64,
+}
+
+/// How many programs a tcx hook has; `attach_type` is BPF_TCX_INGRESS or BPF_TCX_EGRESS. Needs CAP_NET_ADMIN and nothing
+/// else. 0 on a kernel without tcx.
+pub(super) fn count_tcx(ifindex: u32, attach_type: u32) -> io::Result<u32> {
+    let mut attr = QueryAttr { ifindex, attach_type, ..QueryAttr::default() };
+    match bpf(PROG_QUERY, &mut attr) {
+        Ok(_) => Ok(attr.count),
+        // EINVAL: the attach type is not known, or compiled out.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOENT)) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 /// `flags`: `BPF_ANY` (0), `BPF_NOEXIST` (1), `BPF_EXIST` (2).

@@ -6,7 +6,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use super::tag::{ADDRESS_PROTOCOL, HALF_MADE_GROUP, Tag, UplinkTag};
+use super::tag::{ADDRESS_PROTOCOL, HALF_MADE_GROUP, Tag, UplinkTag, port_network};
 use super::vf::Sriov;
 use crate::config::Mac;
 
@@ -185,6 +185,12 @@ impl Interface {
     /// What netctl made it for; `None` for other people's.
     pub fn tag(&self) -> Option<Tag<'_>> {
         Tag::read(self.alias.as_deref(), self.group)
+    }
+
+    /// Name of the network that netctl made it a port of; `None` for other people's, and before the next apply for what
+    /// an older netctl made.
+    pub fn port_network(&self) -> Option<&str> {
+        self.alias.as_deref().and_then(port_network)
     }
 
     /// More than one only after a crash while an uplink was moved.

@@ -11,7 +11,7 @@ use super::multicast::{self, is_solicited_node};
 use super::plan::Draft;
 use super::room::is_passthru;
 use super::step::{MacvtapSpec, Settings, Step};
-use super::tag::Tag;
+use super::tag::port_alias;
 use super::vf_step::Lower;
 use crate::config::{Device, Hairpin, Mac, Network, NetworkKind, Port, PortKind, Siblings};
 
@@ -39,7 +39,7 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
         let wish = Wish {
             name,
             port,
-            alias: Tag::Port(name).to_string(),
+            alias: port_alias(name, &port.network),
             mode: mode(network),
             lower,
             mtu: port.mtu.or(network.mtu),

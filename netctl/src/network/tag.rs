@@ -28,7 +28,9 @@ impl<'a> Tag<'a> {
     pub fn read(alias: Option<&'a str>, group: u32) -> Option<Self> {
         match alias.map(|a| a.strip_prefix("netctl:").unwrap_or_default().split_once(':')) {
             Some(Some(("network", name))) => Some(Self::Network(name)),
-            Some(Some(("port", name))) => Some(Self::Port(name)),
+            Some(Some(("port", rest))) => {
+                Some(Self::Port(rest.split_once('@').map_or(rest, |(name, _)| name)))
+            }
             None if group == HALF_MADE_GROUP => Some(Self::HalfMade),
             _ => None,
         }
@@ -36,7 +38,7 @@ impl<'a> Tag<'a> {
 }
 
 impl fmt::Display for Tag<'_> {
-    /// The alias.
+    /// The alias; of a port, its beginning.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network(name) => write!(f, "netctl:network:{name}"),
@@ -44,6 +46,17 @@ impl fmt::Display for Tag<'_> {
             Self::HalfMade => Ok(()),
         }
     }
+}
+
+/// The alias of a port's interface: `netctl:port:NAME@NETWORK`. Who may not read the maps learns the network from it; no
+/// name has an `@`.
+pub(super) fn port_alias(name: &str, network: &str) -> String {
+    format!("{}@{network}", Tag::Port(name))
+}
+
+/// The network of a port by its interface's alias. Before 0.2, aliases had none: the next apply adds it.
+pub(super) fn port_network(alias: &str) -> Option<&str> {
+    alias.strip_prefix("netctl:port:")?.split_once('@').map(|(_, network)| network)
 }
 
 /// The alternative name (IFLA_ALT_IFNAME) that says: netctl put this interface on that bridge, or set it up for
@@ -91,6 +104,16 @@ mod tests {
         for tag in [Tag::Network("lab"), Tag::Port("web:1"), Tag::Port("")] {
             assert_eq!(Tag::read(Some(&tag.to_string()), 0), Some(tag));
         }
+    }
+
+    #[test]
+    fn a_ports_alias_names_its_network_and_an_old_one_does_not() {
+        let alias = port_alias("web1", "lab");
+        assert_eq!(alias, "netctl:port:web1@lab");
+        assert_eq!(Tag::read(Some(&alias), 0), Some(Tag::Port("web1")));
+        assert_eq!(port_network(&alias), Some("lab"));
+        assert_eq!(port_network("netctl:port:web1"), None);
+        assert_eq!(port_network("netctl:network:web1@lab"), None);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use super::change::{Action, Change, Object};
 use super::error::Problem;
 use super::link::{BridgePort, Interface, Kind, TapFacts};
 use super::plan::Draft;
+use super::request::NOBODY_ELSE;
 use super::step::{Settings, Step, TapSpec};
-use super::tag::Tag;
+use super::tag::port_alias;
 use crate::config::{Device, Mac, Port};
 
 /// What is set on every tap as a bridge port; see `request`.
@@ -40,7 +41,7 @@ pub(super) fn plan(draft: &mut Draft<'_>) {
         let wish = Wish {
             name,
             port,
-            alias: Tag::Port(name).to_string(),
+            alias: port_alias(name, &port.network),
             mac: own_mac(port.mac, &mut macs),
             bridge,
             mtu: port.mtu.or(network.mtu),
@@ -89,7 +90,9 @@ fn unfit(found: &Interface, port: &Port) -> Option<&'static str> {
     match facts {
         TapFacts { persistent: false, .. } => Some("it is not persistent"),
         TapFacts { multi_queue, .. } if multi_queue != (port.queues > 1) => Some("for the number of queues"),
-        TapFacts { owner, .. } if owner != port.owner => Some("for the owner"),
+        // Older netctl left it open to every user; a guest that runs there does not lose its NIC for that.
+        TapFacts { owner: None, .. } if port.owner.is_none() && found.in_use() => None,
+        TapFacts { owner, .. } if owner != Some(port.owner.unwrap_or(NOBODY_ELSE)) => Some("for the owner"),
         _ => None,
     }
 }

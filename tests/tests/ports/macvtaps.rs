@@ -52,7 +52,7 @@ fn a_macvtap_is_made_as_the_document_says() {
             assert_eq!(lines(&plan), [made, "~ macvtap web1: up".to_owned()]);
             let web1 = link("web1");
             assert!(is_up(&web1));
-            assert_eq!((&web1["mtu"], &web1["ifalias"]), (&1400.into(), &"netctl:port:web1".into()));
+            assert_eq!((&web1["mtu"], &web1["ifalias"]), (&1400.into(), &"netctl:port:web1@lab".into()));
             assert_eq!((&web1["address"], &web1["link"]), (&"52:54:00:00:00:01".into(), &"eth1".into()));
             assert_eq!((mode("web1").as_str(), &web1["group"]), (expected, &"default".into()));
             assert!(web1["flags"].as_array().unwrap().iter().any(|flag| flag == "ALLMULTI"), "{web1}");
@@ -213,7 +213,7 @@ fn a_macvtap_whose_making_was_interrupted_is_finished_and_not_taken_for_someone_
         apply_document(netlink, &config).await;
         assert_eq!(
             (&link("web1")["group"], &link("web1")["ifalias"]),
-            (&"default".into(), &"netctl:port:web1".into())
+            (&"default".into(), &"netctl:port:web1@lab".into())
         );
         assert!(plan_document(netlink, &config).await.unwrap().is_empty());
         assert_eq!(Mac([0x52, 0x54, 0, 0, 0, 1]), guest_mac(1));

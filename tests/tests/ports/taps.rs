@@ -21,7 +21,7 @@ fn a_tap_is_made_as_the_document_says() {
 
         let tap = link("web1");
         assert!(is_up(&tap));
-        assert_eq!((&tap["mtu"], &tap["ifalias"]), (&1400.into(), &"netctl:port:web1".into()));
+        assert_eq!((&tap["mtu"], &tap["ifalias"]), (&1400.into(), &"netctl:port:web1@lab".into()));
         // Not the guest's address, or the bridge would keep the guest's frames.
         assert_eq!(tap["address"], "fe:54:00:00:00:01");
         assert_eq!(
@@ -81,7 +81,7 @@ fn a_port_that_changes_its_network_moves() {
         assert_eq!(
             lines(&apply_document(netlink, &config).await),
             [
-                "~ tap web1: on bridge br-dmz, no learning, no unknown unicast, guest MAC 52:54:00:00:00:01, up"
+                "~ tap web1: port web1, on bridge br-dmz, no learning, no unknown unicast, guest MAC 52:54:00:00:00:01, up"
             ]
         );
         assert_eq!(link("web1")["master"], "br-dmz");
@@ -135,6 +135,24 @@ fn other_queues_or_another_owner_make_the_tap_anew_and_say_so() {
 }
 
 #[test]
+fn a_tap_without_an_owner_is_roots_also_one_that_was_everyones() {
+    isolated(async |netlink| {
+        let config = lab_with_ports(1);
+        // As an older netctl made it, which told the kernel no owner: then it asks nobody for permission.
+        sh("ip tuntap add web1 mode tap vnet_hdr");
+        sh("ip link set web1 alias netctl:port:web1");
+        let guest = tap::open("web1", 1, Header::Virtio).unwrap();
+        apply_document(netlink, &config).await;
+        assert_eq!(sh("cat /sys/class/net/web1/owner").trim(), "-1", "a guest keeps its NIC");
+        drop(guest);
+        let again = lines(&apply_document(netlink, &config).await);
+        assert!(again[0].starts_with("~ tap web1: recreated for the owner: "), "{again:?}");
+        assert_eq!(sh("cat /sys/class/net/web1/owner").trim(), "0");
+        assert!(plan_document(netlink, &config).await.unwrap().is_empty());
+    });
+}
+
+#[test]
 fn a_port_that_changes_its_name_keeps_its_tap() {
     isolated(async |netlink| {
         let mut config = lab_with_ports(1);
@@ -143,7 +161,10 @@ fn a_port_that_changes_its_name_keeps_its_tap() {
         let web1 = config.ports.remove("web1").unwrap();
         config.ports.insert("www".to_owned(), web1);
         assert_eq!(lines(&apply_document(netlink, &config).await), ["~ tap web1: port www"]);
-        assert_eq!((&link("web1")["ifalias"], &link("web1")["ifindex"]), (&"netctl:port:www".into(), &index));
+        assert_eq!(
+            (&link("web1")["ifalias"], &link("web1")["ifindex"]),
+            (&"netctl:port:www@lab".into(), &index)
+        );
     });
 }
 
