@@ -1,5 +1,6 @@
 //! What can be typed. Each doc comment is the help text.
 
+mod libvirt;
 mod port;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::kernel::pins::BPFFS;
 
+pub use libvirt::LibvirtHookArgs;
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
 
 /// Access control and descriptors for the network ports of virtual machines.
@@ -86,6 +88,13 @@ pub enum Command {
         after_help = "Example:\n  netctl run web1 -- qemu-system-x86_64 -m 512 -nographic '{web1}' disk.qcow2"
     )]
     Run(RunArgs),
+
+    /// Called by libvirt: the policy on the interfaces of its guests, from before they start until they end.
+    ///
+    /// Reads the domain's XML on standard input. What a guest may send from stands in the domain's metadata; see
+    /// docs/libvirt.md. `--install` writes the scripts that libvirt calls.
+    #[command(after_help = "Example:\n  netctl libvirt-hook --install --dry-run")]
+    LibvirtHook(LibvirtHookArgs),
 
     /// Would this flow be allowed, by which rule, at which port?
     ///

@@ -17,6 +17,7 @@ pub mod error;
 pub mod explain;
 pub mod fd;
 pub mod kernel;
+pub mod libvirt;
 pub mod names;
 pub mod network;
 pub mod output;
