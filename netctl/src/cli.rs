@@ -1,6 +1,7 @@
 //! What can be typed. Each doc comment is the help text.
 
 mod fd;
+mod libvirt;
 mod port;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use crate::kernel::pins::BPFFS;
 use crate::vmm::Vmm;
 
 pub use fd::{FdCommand, FdInspectArgs, FdTarget};
+pub use libvirt::LibvirtHookArgs;
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
 
 /// Access control and descriptors for the network ports of virtual machines.
@@ -102,6 +104,12 @@ pub enum Command {
         after_help = "Example:\n  qemu-system-x86_64 -netdev 'bridge,id=n,br=lab,helper=/usr/sbin/netctl helper' -device virtio-net-pci,netdev=n"
     )]
     Helper(HelperArgs),
+    /// Called by libvirt: the policy on the interfaces of its guests, from before they start until they end.
+    ///
+    /// Reads the domain's XML on standard input. What a guest may send from stands in the domain's metadata; see
+    /// docs/libvirt.md. `--install` writes the scripts that libvirt calls.
+    #[command(after_help = "Example:\n  netctl libvirt-hook --install --dry-run")]
+    LibvirtHook(LibvirtHookArgs),
 
     /// Would this flow be allowed, by which rule, at which port?
     ///

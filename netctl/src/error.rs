@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::apply::ApplyError;
 use crate::config::Config;
 use crate::kernel::KernelError;
+use crate::libvirt::HookError;
 
 /// Anything that stopped a command. The chain of sources is printed once, by `main`.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,10 @@ pub enum Error {
     #[error(transparent)]
     Inspect(#[from] crate::fd::inspect::InspectError),
     #[error(transparent)]
+    Hook(#[from] HookError),
+    #[error("cannot change the hook {path}", path = path.display())]
+    Hooks { path: PathBuf, source: io::Error },
+    #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),
@@ -66,6 +71,7 @@ impl Error {
     pub const fn status(&self) -> u8 {
         match self {
             Self::TooLarge { .. } | Self::Apply(ApplyError::Compile(_)) => Outcome::No.status(),
+            Self::Hook(HookError::Metadata { .. } | HookError::Refused { .. }) => Outcome::No.status(),
             _ => COULD_NOT_RUN,
         }
     }
@@ -113,3 +119,19 @@ impl Outcome {
 
 /// Could not run: exit status 2.
 pub const COULD_NOT_RUN: u8 = 2;
+
+/// An error with its sources.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        // Transparent errors show their source as themselves.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}

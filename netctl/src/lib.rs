@@ -18,6 +18,7 @@ pub mod explain;
 pub mod fd;
 pub mod helper;
 pub mod kernel;
+pub mod libvirt;
 pub mod names;
 pub mod network;
 pub mod output;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use netctl::cli::Cli;
-use netctl::error::Error;
+use netctl::error::{Error, chain};
 
 fn main() -> ExitCode {
     // Privilege is dropped before anything is parsed; only the help text is clap's.
@@ -28,20 +28,4 @@ fn main() -> ExitCode {
 
 fn asks_for_help() -> bool {
     std::env::args_os().nth(2).is_some_and(|word| word == "--help" || word == "-h")
-}
-
-/// An error with its sources.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        // Transparent errors show their source as themselves.
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
 }

@@ -142,6 +142,7 @@ fn port(
         vhost: Vhost::Auto,
         uplink: None,
         device: Device::Made,
+        domain: None,
         line: 2,
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum Target {
     Helper,
     /// Real QEMU guests
     Vm,
+    /// libvirt: its hooks, and guests of a real libvirtd
+    Libvirt,
 }
 
 /// Runs the named test targets, or every test of the workspace; `arguments` go to the test programs.

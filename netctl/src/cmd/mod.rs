@@ -8,6 +8,7 @@ mod explain;
 mod fd;
 mod flows;
 mod generate;
+mod libvirt;
 mod map;
 mod network;
 mod pool;
@@ -40,6 +41,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Fd(FdCommand::Inspect(args)) => fd::inspect(bpffs, args, out),
         // Parsed by itself, before anything else: `main` does not let it come here.
         Command::Helper(args) => Ok(Outcome::yes_if(crate::helper::run(args.arguments.iter().cloned()) == 0)),
+        Command::LibvirtHook(args) => libvirt::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Flows(args) => flows::run(bpffs, args, out),

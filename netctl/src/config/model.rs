@@ -180,6 +180,8 @@ pub struct Port {
     /// Passthrough without a pool: the NIC that the guest gets; chosen if not named.
     pub uplink: Option<String>,
     pub device: Device,
+    /// UUID of the libvirt domain whose hook adopted the interface and releases it; only of adopted ports.
+    pub domain: Option<String>,
     pub line: u32,
 }
 

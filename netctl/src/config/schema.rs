@@ -156,6 +156,9 @@ struct Port {
     uplink: Option<InterfaceName>,
     /// The interface `ifname` is someone else's: it only gets the programs. Default: false.
     adopt: Option<bool>,
+    /// UUID of the libvirt domain that the interface of an adopted port belongs to; `netctl libvirt-hook` writes it.
+    #[schemars(regex(pattern = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
+    domain: Option<String>,
     /// The guest drives a leased virtual function itself, which cannot be filtered. Default: false.
     vfio: Option<bool>,
     /// "none" is what a port with `vfio = true` has to say. Default: "policy".

@@ -86,6 +86,13 @@ pub fn adoptable(config: &Config, observed: &Observed, interface: &Interface) ->
     })
 }
 
+/// The network on whose bridge or uplink an interface is, whether or not it could be a port there.
+pub fn plugged_into<'a>(config: &'a Config, observed: &Observed, interface: &Interface) -> Option<&'a str> {
+    let (Place::PortOf(at) | Place::On(at)) = place(observed, interface) else { return None };
+    let is_there = |network: &Network| network.interface == at || network.uplinks.contains(&at);
+    config.networks.iter().find(|(_, network)| is_there(network)).map(|(name, _)| name.as_str())
+}
+
 /// Conflicts of the ports that adopt.
 pub(super) fn plan(draft: &mut Draft<'_>) {
     let config = draft.config;

@@ -36,7 +36,7 @@ mod vf;
 mod vf_request;
 mod vf_step;
 
-pub use adopt::{Adoptable, Misfit, Place, adoptable, adoptions};
+pub use adopt::{Adoptable, Misfit, Place, adoptable, adoptions, plugged_into};
 pub use change::{Action, Change, Object, Plan};
 pub use condition::Condition;
 pub use error::{Conflict, NetworkError, Problem};

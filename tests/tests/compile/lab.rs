@@ -71,6 +71,7 @@ fn port(network: &str, number: u8, addresses: Option<&[&str]>, groups: &[&str]) 
         vhost: Vhost::Auto,
         uplink: None,
         device: Device::Made,
+        domain: None,
         line: 2,
     }
 }

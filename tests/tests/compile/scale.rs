@@ -89,6 +89,7 @@ pub(crate) fn config(shape: Shape, rules: u32) -> Config {
         vhost: Vhost::Auto,
         uplink: None,
         device: Device::Made,
+        domain: None,
         line: 2,
     };
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -54,6 +54,7 @@ pub(crate) fn port(number: u8) -> Port {
         vhost: Vhost::Auto,
         uplink: None,
         device: Device::Made,
+        domain: None,
         line: 100 + u32::from(number),
     }
 }

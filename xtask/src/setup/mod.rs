@@ -37,7 +37,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -67,6 +67,13 @@ const NEEDS: [Need; 12] = [
         purpose: "real guests in the tests and the demo",
         find: || find_program("qemu-system-x86_64"),
         source: Source::Packages(&["qemu-system-x86"]),
+    },
+    Need {
+        name: "libvirtd",
+        purpose: "guests of libvirt in the tests",
+        find: || find_program("libvirtd").and_then(|_| find_program("virsh")),
+        // Without libvirt-daemon-system, which would start a daemon and a network on this machine.
+        source: Source::Packages(&["libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients"]),
     },
     Need {
         name: "kmod",

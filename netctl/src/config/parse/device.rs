@@ -60,6 +60,30 @@ pub(super) fn device(section: &Section<'_, '_>, network: Option<&Network>, repor
     }
 }
 
+/// The mark of libvirt's hook, which takes such a port out again.
+pub(super) fn domain(section: &Section<'_, '_>, device: Device, report: &mut Report) -> Option<String> {
+    let text = section.text("domain", report)?;
+    if !is_uuid(text.text) {
+        let message = format!("{} is no UUID of a libvirt domain", quoted(text.text));
+        report.error(text.span, message, "remove it; `netctl libvirt-hook` writes it");
+    } else if device != Device::Adopted {
+        let message = "only an adopted port is a libvirt domain's";
+        report.error(text.span, message, "remove it; `netctl libvirt-hook` writes it");
+    }
+    Some(text.text.to_owned())
+}
+
+/// As libvirt writes them: 32 lower-case hexadecimal digits, with hyphens after 8, 12, 16 and 20 (virUUIDFormat()).
+pub(crate) fn is_uuid(text: &str) -> bool {
+    let is_hyphen = |at| matches!(at, 8 | 13 | 18 | 23);
+    let fits = |(at, byte): (usize, u8)| match byte {
+        b'-' => is_hyphen(at),
+        b'0'..=b'9' | b'a'..=b'f' => !is_hyphen(at),
+        _ => false,
+    };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
+}
+
 /// What the interface is, is its owner's business; whose frames come out of it, only the document can say.
 fn check_adopted(section: &Section<'_, '_>, report: &mut Report) {
     if section.entry("ifname").is_none() {

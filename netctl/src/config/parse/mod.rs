@@ -3,7 +3,7 @@
 
 mod address;
 mod claims;
-mod device;
+pub(super) mod device;
 mod group;
 pub(in crate::config) mod kind;
 mod mac;

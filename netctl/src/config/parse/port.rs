@@ -31,6 +31,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "vhost", example: "vhost = \"auto\"" },
     Field { name: "uplink", example: "uplink = \"eth1\"" },
     Field { name: "adopt", example: "adopt = true" },
+    Field { name: "domain", example: "domain = \"0f5c8a1e-3d0b-4a56-9d0e-5b1c2f3a4d5e\"" },
     Field { name: "vfio", example: "vfio = true" },
     Field { name: "filter", example: "filter = \"none\"" },
 ];
@@ -115,6 +116,7 @@ fn port<'d>(entry: &'d Entry<'_>, around: &mut Around<'_, 'd>, report: &mut Repo
     let section = Section::of(entry, FIELDS, "a port", report)?;
     let network = network(&section, around, report);
     let mac = mac(&section, name, network, around, report);
+    let device = device::device(&section, network.map(|read| &read.network), report);
     let port = Port {
         network: network.map(|network| network.name.text.to_owned()).unwrap_or_default(),
         mac,
@@ -126,7 +128,8 @@ fn port<'d>(entry: &'d Entry<'_>, around: &mut Around<'_, 'd>, report: &mut Repo
         mtu: section.integer("mtu", MIN_MTU..=MAX_MTU, report).map(u32::from),
         vhost: section.word("vhost", &VHOST_WORDS, report).unwrap_or_default(),
         uplink: device::uplink(&section, network.map(|read| &read.network), report),
-        device: device::device(&section, network.map(|read| &read.network), report),
+        device,
+        domain: device::domain(&section, device, report),
         line: report.line_of(name.span),
     };
     device::check_owner(&section, network.map(|read| &read.network), report);

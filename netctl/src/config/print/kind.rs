@@ -42,7 +42,10 @@ pub(super) fn print_port(f: &mut fmt::Formatter<'_>, port: &Port) -> fmt::Result
     }
     match port.device {
         Device::Made => Ok(()),
-        Device::Adopted => f.write_str("adopt = true\n"),
+        Device::Adopted => {
+            f.write_str("adopt = true\n")?;
+            port.domain.iter().try_for_each(|domain| writeln!(f, "domain = \"{domain}\""))
+        }
         Device::Vfio => f.write_str("vfio = true\nfilter = \"none\"\n"),
     }
 }

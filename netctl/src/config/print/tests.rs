@@ -152,6 +152,7 @@ fn port(number: usize, name: String, network: String, groups: Vec<String>) -> im
             vhost,
             uplink: None,
             device: Device::Made,
+            domain: None,
             line: 0,
         })
 }
