@@ -11,6 +11,7 @@ mod ioctl;
 pub mod macvtap;
 mod namespace;
 pub mod packet;
+mod setup;
 pub mod sysfs;
 pub mod tap;
 pub mod vhost;

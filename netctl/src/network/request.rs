@@ -151,6 +151,9 @@ impl<'a> Runner<'a> {
         if let Some(uid) = spec.owner {
             tap.set_owner(uid).map_err(failed)?;
         }
+        if let Some(gid) = spec.group {
+            tap.set_group(gid).map_err(failed)?;
+        }
         let index = self.index(&spec.interface).await?;
         let message = apply_settings(LinkUnspec::new_with_index(index), &spec.settings);
         self.change(message).await.map_err(|e| refused(step, &spec.interface, e))?;

@@ -90,6 +90,7 @@ fn unfit(found: &Interface, port: &Port) -> Option<&'static str> {
         TapFacts { persistent: false, .. } => Some("it is not persistent"),
         TapFacts { multi_queue, .. } if multi_queue != (port.queues > 1) => Some("for the number of queues"),
         TapFacts { owner, .. } if owner != port.owner => Some("for the owner"),
+        TapFacts { group, .. } if group != port.owner_group => Some("for the owner's group"),
         _ => None,
     }
 }
@@ -106,6 +107,7 @@ fn make(draft: &Draft<'_>, wish: &Wish<'_>, replaced: Option<(&Interface, &str)>
         },
         multi_queue: port.queues > 1,
         owner: port.owner,
+        group: port.owner_group,
     };
     let queues = if port.queues == 1 { "1 queue".to_owned() } else { format!("{} queues", port.queues) };
     let facts = format!("port {}, {queues}, {}", wish.name, spec.settings);

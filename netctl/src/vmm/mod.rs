@@ -8,7 +8,7 @@ pub mod qemu;
 pub mod run;
 pub mod template;
 
-use crate::config::{Mac, PortKind, Vhost};
+use crate::config::{Mac, PortKind, TapOptions, Vhost};
 
 /// What has to be known of a running port to start a guest on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct RunPort {
     /// Queue pairs.
     pub queues: u16,
     pub vhost: Vhost,
+    /// How the queues are opened.
+    pub tap: TapOptions,
     /// Bytes; told to the guest where set.
     pub mtu: Option<u32>,
 }

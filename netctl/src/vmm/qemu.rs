@@ -60,7 +60,7 @@ fn id(name: &str) -> String {
 mod tests {
     use super::super::RunPort;
     use super::*;
-    use crate::config::{Mac, PortKind, Vhost};
+    use crate::config::{Mac, PortKind, TapOptions, Vhost};
 
     fn port(queues: u16, mtu: Option<u32>) -> RunPort {
         RunPort {
@@ -70,6 +70,7 @@ mod tests {
             kind: PortKind::Tap,
             queues,
             vhost: Vhost::Auto,
+            tap: TapOptions::default(),
             mtu,
         }
     }

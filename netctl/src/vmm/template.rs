@@ -207,7 +207,7 @@ fn value(open: &OpenPort<'_>, key: Key) -> Result<String, TemplateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mac, PortKind, Vhost};
+    use crate::config::{Mac, PortKind, TapOptions, Vhost};
 
     fn port(name: &str) -> RunPort {
         RunPort {
@@ -217,6 +217,7 @@ mod tests {
             kind: PortKind::Tap,
             queues: 2,
             vhost: Vhost::Off,
+            tap: TapOptions::default(),
             mtu: None,
         }
     }
