@@ -23,7 +23,8 @@ pub struct Document {
 }
 
 /// What only this host knows.
-const HOST: Lookups<'static> = Lookups { users: &config::uid_of, interfaces: &crate::fd::interface::kind };
+const HOST: Lookups<'static> =
+    Lookups { users: &config::uid_of, user_groups: &config::gid_of, interfaces: &crate::fd::interface::kind };
 
 /// Reads and parses, for who compiles it anyway; the inner error holds all errors of the document.
 pub fn parse(path: &Path) -> Result<Result<Document, Diagnostics>, Error> {

@@ -69,6 +69,7 @@ impl State {
             mac: port.mac,
             queues: port.queues,
             vhost: port.vhost,
+            tap: port.tap.clone(),
             mtu: port.mtu.or_else(|| network.and_then(|network| network.mtu)),
         })
     }

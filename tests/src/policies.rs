@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use netctl::compile::reference::{Party, Query, Wanted};
 use netctl::config::{
     Addresses, Config, Device, IcmpMatch, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector,
-    Service, Vhost,
+    Service, TapOptions, Vhost,
 };
 use netctl_common::verdict::Action;
 
@@ -138,6 +138,8 @@ fn port(
         interface: format!("tap{number}"),
         queues: 1,
         owner: None,
+        owner_group: None,
+        tap: TapOptions::default(),
         mtu: None,
         vhost: Vhost::Auto,
         uplink: None,

@@ -8,3 +8,5 @@ mod bad_input;
 mod inspect;
 #[path = "descriptors/lab.rs"]
 mod lab;
+#[path = "descriptors/options.rs"]
+mod options;

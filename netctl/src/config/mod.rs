@@ -18,6 +18,7 @@ mod render;
 mod report;
 mod schema;
 mod source;
+mod tap;
 mod tree;
 mod words;
 
@@ -25,13 +26,14 @@ pub use derive::{INTERFACE_LEN, Named, interface, mac};
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use limits::*;
 pub use model::*;
-pub use owner::uid_of;
+pub use owner::{gid_of, uid_of};
 pub(crate) use parse::device::is_uuid;
 pub use parse::port::UserLookup;
 pub use parse::{Lookups, Parsed, parse, parse_bytes, parse_with, parse_with_users};
 pub use pick::{InterfaceKind, InterfaceLookup, Picked};
 pub use print::{print, print_rule_text};
 pub use schema::schema;
+pub use tap::{Header, Napi, Offload, TapOptions, VNET_HEADER_LEN};
 
 /// One service, as in a rule.
 ///

@@ -9,6 +9,8 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use netctl_common::verdict::Action;
 
+use super::tap::TapOptions;
+
 /// A whole document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -174,6 +176,9 @@ pub struct Port {
     pub queues: u16,
     /// Who may open the tap without CAP_NET_ADMIN (TUNSETOWNER): a numeric uid.
     pub owner: Option<u32>,
+    /// Whose members may do so (TUNSETGROUP): a numeric gid. With both, who is either may.
+    pub owner_group: Option<u32>,
+    pub tap: TapOptions,
     /// Bytes; `None` takes the network's.
     pub mtu: Option<u32>,
     pub vhost: Vhost,

@@ -105,7 +105,8 @@ mod tests {
 
     fn read(text: &str) -> Result<crate::config::Parsed, Vec<String>> {
         let users = |_: &str| None;
-        let parsed = parse_with("host.toml", text, Lookups { users: &users, interfaces: &host });
+        let parsed =
+            parse_with("host.toml", text, Lookups { users: &users, user_groups: &users, interfaces: &host });
         parsed.map_err(|found| {
             found.iter().map(|d| format!("{}:{} {} | {}", d.line, d.column, d.message, d.help)).collect()
         })

@@ -2,6 +2,7 @@
 //! where that helps (MAC addresses, interface names) and left out where it is the default.
 
 mod kind;
+mod tap;
 
 use std::fmt::{self, Display, Write};
 use std::net::IpAddr;
@@ -90,6 +91,12 @@ fn print_port(f: &mut fmt::Formatter<'_>, name: &str, port: &Port) -> fmt::Resul
     }
     if let Some(owner) = port.owner {
         writeln!(f, "owner = {owner}")?;
+    }
+    if let Some(gid) = port.owner_group {
+        writeln!(f, "owner-group = {gid}")?;
+    }
+    if let Some(options) = tap::text(&port.tap) {
+        writeln!(f, "tap = {options}")?;
     }
     if let Some(mtu) = port.mtu {
         writeln!(f, "mtu = {mtu}")?;

@@ -15,6 +15,7 @@ use super::parse::kind::{MAX_VFS, MAX_VLAN};
 use super::parse::network::{MAX_MTU, MIN_MTU};
 use super::parse::port::MAX_QUEUES;
 use super::parse::rule::MAX_RULE_NAME;
+use super::parse::tap::{MAX_SNDBUF, MIN_SNDBUF};
 
 /// The schema of a document.
 pub fn schema() -> Value {
@@ -130,7 +131,7 @@ struct Pool {
 
 /// A port: the host's end of one guest's NIC.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
 struct Port {
     /// The network that it belongs to, or an interface of the host.
     network: Name,
@@ -147,6 +148,10 @@ struct Port {
     queues: Option<u16>,
     /// Name or uid of the user who may open the tap without privileges; not for macvtap ports.
     owner: Option<Owner>,
+    /// Name or gid of the group whose members may do so; not for macvtap ports.
+    owner_group: Option<Owner>,
+    /// How the queues are opened.
+    tap: Option<Tap>,
     /// Bytes. Default: the network's.
     #[schemars(range(min = MIN_MTU, max = MAX_MTU))]
     mtu: Option<u16>,
@@ -163,6 +168,42 @@ struct Port {
     vfio: Option<bool>,
     /// "none" is what a port with `vfio = true` has to say. Default: "policy".
     filter: Option<Filter>,
+}
+
+/// How the queues of a port are opened. The monitor may change it later.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
+struct Tap {
+    /// Whether a virtio header is in front of every frame. Default: true.
+    vnet_header: Option<bool>,
+    /// Bytes of it. Default: 10.
+    #[schemars(transform = ten_or_twelve)]
+    header_size: Option<u16>,
+    /// What the monitor takes from the kernel unfinished. Default: nothing.
+    offloads: Option<List<Offload>>,
+    /// Bytes that may wait to be sent. Default: no limit; of macvtaps the kernel's.
+    #[schemars(range(min = MIN_SNDBUF, max = MAX_SNDBUF))]
+    sndbuf: Option<u32>,
+    /// Whether what the guest sends goes through NAPI and GRO; not for macvtap ports. Default: false.
+    napi: Option<bool>,
+    /// Whether that copies less. Default: false.
+    napi_frags: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum Offload {
+    Csum,
+    Tso4,
+    Tso6,
+    Ecn,
+    Ufo,
+    Uso4,
+    Uso6,
+}
+
+fn ten_or_twelve(schema: &mut Schema) {
+    schema.insert("enum".to_owned(), json!([10, 12]));
 }
 
 #[derive(JsonSchema)]

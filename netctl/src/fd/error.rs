@@ -29,6 +29,12 @@ pub enum FdError {
          or as the port's `owner`"
     )]
     NotPermitted { interface: String },
+    #[error(
+        "`{interface}` cannot have {queues} more queues: the kernel allows 256; give the port fewer `queues`"
+    )]
+    TooManyQueues { interface: String, queues: u16 },
+    #[error("`{interface}`: this kernel's driver has no `{option}`; leave it out of the port's `tap`")]
+    Unsupported { interface: String, option: &'static str },
     #[error("`{interface}` is no macvtap; `netctl apply` makes the ports of a document")]
     NoMacvtap { interface: String },
     #[error("macvtap `{interface}`: cannot {what}")]

@@ -7,27 +7,32 @@ use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use super::detached;
 use super::error::FdError;
 use super::ioctl;
-use super::tap::{self, Header};
+use super::setup::{self, Driver};
+use super::tap::{self, Options};
 
-/// Opens the queues of a macvtap: header of [`tap::VNET_HEADER_LEN`] bytes, no offloads.
+/// Opens the queues of a macvtap, set up as `options` say.
 ///
 /// # Errors
-/// [`FdError::Missing`], [`FdError::NoMacvtap`], [`FdError::NotPermitted`], [`FdError::Macvtap`]. A macvtap can be
+/// [`FdError::Missing`], [`FdError::NoMacvtap`], [`FdError::NotPermitted`], [`FdError::TooManyQueues`],
+/// [`FdError::Unsupported`], [`FdError::Macvtap`]. A macvtap can be
 /// opened beside another process, which then gets only a part of the frames; who wants to know asks [`holders`].
-pub fn open(interface: &str, queues: u16, header: Header) -> Result<Vec<OwnedFd>, FdError> {
+pub fn open(interface: &str, queues: u16, options: impl Into<Options>) -> Result<Vec<OwnedFd>, FdError> {
+    let options = options.into();
     let device = device(interface)?;
-    let fds = (0..queues).map(|_| open_queue(interface, device)).collect::<Result<Vec<_>, _>>()?;
+    let open = |_| open_queue(interface, queues, device);
+    let fds = (0..queues).map(open).collect::<Result<Vec<_>, _>>()?;
     for fd in &fds {
-        tap::adjust(fd, interface, queues, header)?;
-    }
-    if let Some(first) = fds.first() {
-        tap::reset(first.as_fd(), interface, header)?;
+        let features = ioctl::get_uint(fd.as_raw_fd(), libc::TUNGETFEATURES)
+            .map_err(|source| failed(interface, "ask for its features", source))?;
+        setup::check(interface, queues, &options, features)?;
+        tap::adjust(fd, interface, setup::queue_flags(queues, &options))?;
+        setup::apply(fd.as_fd(), interface, &options, Driver::Macvtap)?;
     }
     Ok(fds)
 }
@@ -66,12 +71,13 @@ fn holds(pid: u32, device: libc::dev_t) -> bool {
     files.flatten().any(|file| fs::metadata(file.path()).is_ok_and(is_device))
 }
 
-fn open_queue(interface: &str, device: libc::dev_t) -> Result<OwnedFd, FdError> {
+fn open_queue(interface: &str, queues: u16, device: libc::dev_t) -> Result<OwnedFd, FdError> {
     let fail = |what| move |source| failed(interface, what, source);
     let place = detached::mount(c"tmpfs").map_err(fail("make a place for its device node"))?;
     detached::make_node(&place, c"tap", device).map_err(fail("make its device node"))?;
     let fd = detached::open_at(&place, c"tap", libc::O_RDWR).map_err(|e| match e.raw_os_error() {
         // The device number outlives the interface for a moment; tap_open().
+        Some(libc::EBUSY) => FdError::TooManyQueues { interface: interface.to_owned(), queues },
         Some(libc::ENODEV | libc::ENXIO) => FdError::Missing { interface: interface.to_owned() },
         _ => failed(interface, "open its device", e),
     })?;

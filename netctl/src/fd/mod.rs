@@ -13,6 +13,7 @@ pub mod macvtap;
 mod namespace;
 pub mod node;
 pub mod packet;
+mod setup;
 pub mod sysfs;
 pub mod tap;
 pub mod vhost;

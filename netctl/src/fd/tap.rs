@@ -11,21 +11,12 @@ use libc::{IFF_TUN_EXCL, IFF_VNET_HDR};
 
 use super::error::FdError;
 use super::ioctl::{self, Request};
+use super::setup::{self, Driver};
+
+pub use crate::config::{Header, Napi, Offload, TapOptions as Options, VNET_HEADER_LEN};
 
 /// The device that gives tap queues.
 pub const DEVICE: &str = "/dev/net/tun";
-
-/// Bytes of `struct virtio_net_hdr`, which every new tap starts with. VMMs choose another size
-/// (12, with `num_buffers`) by TUNSETVNETHDRSZ; it stays with the interface when they end.
-pub const VNET_HEADER_LEN: u16 = 10;
-
-/// Whether frames are read and written behind a virtio header, which is what carries offloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Header {
-    /// IFF_VNET_HDR, [`VNET_HEADER_LEN`] bytes.
-    Virtio,
-    None,
-}
 
 /// A tap that vanishes when this value is dropped, until [`NewTap::persist`].
 ///
@@ -74,6 +65,15 @@ impl NewTap {
             .map_err(|e| refused("TUNSETOWNER", &self.name, e))
     }
 
+    /// Lets the members of a group do so (TUNSETGROUP).
+    ///
+    /// # Errors
+    /// [`FdError::Ioctl`] if the gid does not exist in the user namespace.
+    pub fn set_group(&self, gid: u32) -> Result<(), FdError> {
+        ioctl::set_number(self.fd.as_raw_fd(), libc::TUNSETGROUP, libc::c_ulong::from(gid))
+            .map_err(|e| refused("TUNSETGROUP", &self.name, e))
+    }
+
     /// Lets the interface outlive its descriptors (TUNSETPERSIST), and closes this one.
     ///
     /// # Errors
@@ -84,30 +84,36 @@ impl NewTap {
     }
 }
 
-/// Opens the queues of a persistent tap, as a VMM finds a fresh one: header of [`VNET_HEADER_LEN`] bytes,
-/// no offloads. `queues` > 1 is right exactly for a tap that was made `multi_queue`.
+/// Opens the queues of a persistent tap, set up as `options` say, whatever the last VMM did to the interface.
+/// `queues` > 1 is right exactly for a tap that was made `multi_queue`.
 ///
 /// # Errors
 /// [`FdError::Missing`], [`FdError::InUse`] (a single queue can be open once), [`FdError::QueueMismatch`],
-/// [`FdError::NotPermitted`]. A multi-queue tap can be opened beside another process; who wants to know asks
-/// [`crate::network::queues_in_use`].
-pub fn open(interface: &str, queues: u16, header: Header) -> Result<Vec<OwnedFd>, FdError> {
+/// [`FdError::TooManyQueues`], [`FdError::Unsupported`], [`FdError::NotPermitted`]. A multi-queue tap can be opened
+/// beside another process; who wants to know asks [`crate::network::queues_in_use`].
+pub fn open(interface: &str, queues: u16, options: impl Into<Options>) -> Result<Vec<OwnedFd>, FdError> {
+    let options = options.into();
     // TUNSETIFF would make an interface that does not exist: an unfiltered one.
     if ioctl::interface_index(interface).is_none() {
         return Err(FdError::Missing { interface: interface.to_owned() });
     }
-    let fds = (0..queues).map(|_| open_queue(interface, queues, header)).collect::<Result<Vec<_>, _>>()?;
+    setup::check(interface, queues, &options, features()?)?;
+    let open = |_| open_queue(interface, queues, &options);
+    let fds = (0..queues).map(open).collect::<Result<Vec<_>, _>>()?;
     if let Some(first) = fds.first() {
-        reset(first.as_fd(), interface, header)?;
+        // What is set belongs to the interface.
+        setup::apply(first.as_fd(), interface, &options, Driver::Tun)?;
     }
     Ok(fds)
 }
 
-fn open_queue(interface: &str, queues: u16, header: Header) -> Result<OwnedFd, FdError> {
+fn open_queue(interface: &str, queues: u16, options: &Options) -> Result<OwnedFd, FdError> {
     let fd = open_device()?;
-    set_interface(&fd, interface, queue_flags(queues, header)).map_err(|e| match e.raw_os_error() {
+    let flags = setup::queue_flags(queues, options);
+    set_interface(&fd, interface, flags).map_err(|e| match e.raw_os_error() {
         Some(libc::EBUSY) => FdError::InUse { interface: interface.to_owned() },
         Some(libc::EINVAL) => FdError::QueueMismatch { interface: interface.to_owned(), queues },
+        Some(libc::E2BIG) => FdError::TooManyQueues { interface: interface.to_owned(), queues },
         _ => refused("TUNSETIFF", interface, e),
     })?;
     // The interface may have gone between the look and TUNSETIFF, which then made one. It goes with `fd`.
@@ -118,28 +124,9 @@ fn open_queue(interface: &str, queues: u16, header: Header) -> Result<OwnedFd, F
     Ok(fd)
 }
 
-fn queue_flags(queues: u16, header: Header) -> libc::c_int {
-    let mut flags = IFF_TAP | IFF_NO_PI;
-    if queues > 1 {
-        flags |= IFF_MULTI_QUEUE;
-    }
-    if header == Header::Virtio {
-        flags |= IFF_VNET_HDR;
-    }
-    flags
-}
-
 /// Sets the flags of an open macvtap queue, which belongs to its interface already (drivers/net/tap.c, tap_ioctl()).
-pub(super) fn adjust(fd: &OwnedFd, interface: &str, queues: u16, header: Header) -> Result<(), FdError> {
-    set_interface(fd, interface, queue_flags(queues, header)).map_err(|e| refused("TUNSETIFF", interface, e))
-}
-
-/// Header size and offloads belong to the interface and stay as the last VMM left them.
-pub(super) fn reset(fd: BorrowedFd<'_>, interface: &str, header: Header) -> Result<(), FdError> {
-    if header == Header::Virtio {
-        set_header_len(fd, VNET_HEADER_LEN).map_err(|e| refused("TUNSETVNETHDRSZ", interface, e))?;
-    }
-    set_offloads(fd, 0).map_err(|e| refused("TUNSETOFFLOAD", interface, e))
+pub(super) fn adjust(fd: &OwnedFd, interface: &str, flags: libc::c_int) -> Result<(), FdError> {
+    set_interface(fd, interface, flags).map_err(|e| refused("TUNSETIFF", interface, e))
 }
 
 /// Bytes of the virtio header in front of every frame: 10 or 12 (TUNSETVNETHDRSZ). For all queues of the interface.
@@ -225,7 +212,7 @@ fn open_device() -> Result<OwnedFd, FdError> {
     }
 }
 
-fn refused(request: &'static str, interface: &str, source: io::Error) -> FdError {
+pub(super) fn refused(request: &'static str, interface: &str, source: io::Error) -> FdError {
     let interface = interface.to_owned();
     match source.raw_os_error() {
         Some(libc::EPERM) => FdError::NotPermitted { interface },

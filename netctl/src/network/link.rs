@@ -89,6 +89,8 @@ pub struct TapFacts {
     pub persistent: bool,
     /// uid that may open it.
     pub owner: Option<u32>,
+    /// gid whose members may.
+    pub group: Option<u32>,
     /// Queues that processes hold, attached and detached; `None` for a single-queue tap, see carrier.
     pub open_queues: Option<u32>,
 }

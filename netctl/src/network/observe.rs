@@ -225,6 +225,7 @@ fn bridge_port(facts: &[InfoBridgePort]) -> BridgePort {
 /// linux/if_link.h, IFLA_TUN_*. `None` for a tun (layer 3), which is no tap.
 fn tap(facts: &[InfoTun]) -> Option<TapFacts> {
     const OWNER: u16 = 1;
+    const GROUP: u16 = 2;
     const TYPE: u16 = 3;
     const PERSIST: u16 = 6;
     const MULTI_QUEUE: u16 = 7;
@@ -235,6 +236,7 @@ fn tap(facts: &[InfoTun]) -> Option<TapFacts> {
         multi_queue: number(MULTI_QUEUE) == Some(1),
         persistent: number(PERSIST) == Some(1),
         owner: number(OWNER),
+        group: number(GROUP),
         open_queues: number(NUM_QUEUES).map(|n| n + number(NUM_DISABLED_QUEUES).unwrap_or(0)),
     })
 }

@@ -28,10 +28,6 @@ use crate::fd::tap::NewTap;
 
 type Answer = Result<(), rtnetlink::Error>;
 
-/// The owner of a tap that is to have none. Without TUNSETOWNER every local user who may open /dev/net/tun, which is
-/// everyone on most hosts, can open the tap as well (drivers/net/tun.c, tun_not_capable()).
-pub(super) const NOBODY_ELSE: u32 = 0;
-
 /// Carries out steps; remembers the indexes of the names that it has met.
 pub(super) struct Runner<'a> {
     pub(super) netlink: &'a Netlink,
@@ -152,7 +148,12 @@ impl<'a> Runner<'a> {
         let failed = |source| NetworkError::Tap { what: step.to_string(), source };
         self.indexes.remove(&spec.interface);
         let tap = NewTap::create(&spec.interface, spec.multi_queue).map_err(failed)?;
-        tap.set_owner(spec.owner.unwrap_or(NOBODY_ELSE)).map_err(failed)?;
+        if let Some(uid) = spec.owner {
+            tap.set_owner(uid).map_err(failed)?;
+        }
+        if let Some(gid) = spec.group {
+            tap.set_group(gid).map_err(failed)?;
+        }
         let index = self.index(&spec.interface).await?;
         let message = apply_settings(LinkUnspec::new_with_index(index), &spec.settings);
         self.change(message).await.map_err(|e| refused(step, &spec.interface, e))?;

@@ -122,6 +122,7 @@ pub struct TapSpec {
     pub settings: Settings,
     pub multi_queue: bool,
     pub owner: Option<u32>,
+    pub group: Option<u32>,
 }
 
 /// A macvtap to be made.

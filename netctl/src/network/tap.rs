@@ -7,13 +7,14 @@ use super::change::{Action, Change, Object};
 use super::error::Problem;
 use super::link::{BridgePort, Interface, Kind, TapFacts};
 use super::plan::Draft;
-use super::request::NOBODY_ELSE;
 use super::step::{Settings, Step, TapSpec};
 use super::tag::port_alias;
 use crate::config::{Device, Mac, Port};
 
 /// What is set on every tap as a bridge port; see `request`.
 const PORT_OPTIONS: BridgePort = BridgePort { learning: false, unicast_flood: false, multicast_flood: true };
+
+const ROOT: u32 = 0;
 
 /// One port and what follows for its interface.
 struct Wish<'a> {
@@ -91,10 +92,17 @@ fn unfit(found: &Interface, port: &Port) -> Option<&'static str> {
         TapFacts { persistent: false, .. } => Some("it is not persistent"),
         TapFacts { multi_queue, .. } if multi_queue != (port.queues > 1) => Some("for the number of queues"),
         // Older netctl left it open to every user; a guest that runs there does not lose its NIC for that.
-        TapFacts { owner: None, .. } if port.owner.is_none() && found.in_use() => None,
-        TapFacts { owner, .. } if owner != Some(port.owner.unwrap_or(NOBODY_ELSE)) => Some("for the owner"),
+        TapFacts { owner: None, group: None, .. } if port.owner.is_none() && found.in_use() => None,
+        TapFacts { owner, .. } if owner != owner_of(port) => Some("for the owner"),
+        TapFacts { group, .. } if group != port.owner_group => Some("for the owner's group"),
         _ => None,
     }
+}
+
+/// Who may open the tap. Without an owner and a group, every local user who may open /dev/net/tun can open it, which is
+/// everyone on most hosts (drivers/net/tun.c, tun_not_capable()); so one without both is root's.
+fn owner_of(port: &Port) -> Option<u32> {
+    port.owner.or_else(|| port.owner_group.is_none().then_some(ROOT))
 }
 
 fn make(draft: &Draft<'_>, wish: &Wish<'_>, replaced: Option<(&Interface, &str)>) -> Change {
@@ -108,7 +116,8 @@ fn make(draft: &Draft<'_>, wish: &Wish<'_>, replaced: Option<(&Interface, &str)>
             clear_group: false,
         },
         multi_queue: port.queues > 1,
-        owner: port.owner,
+        owner: owner_of(port),
+        group: port.owner_group,
     };
     let queues = if port.queues == 1 { "1 queue".to_owned() } else { format!("{} queues", port.queues) };
     let facts = format!("port {}, {queues}, {}", wish.name, spec.settings);

@@ -12,7 +12,7 @@ pub mod qemu;
 pub mod run;
 pub mod template;
 
-use crate::config::{Mac, PortKind, Vhost};
+use crate::config::{Mac, PortKind, TapOptions, Vhost};
 
 pub use known::Vmm;
 
@@ -28,6 +28,8 @@ pub struct RunPort {
     /// Queue pairs.
     pub queues: u16,
     pub vhost: Vhost,
+    /// How the queues are opened.
+    pub tap: TapOptions,
     /// Bytes; told to the guest where set.
     pub mtu: Option<u32>,
 }

@@ -1,10 +1,11 @@
 //! Opens a port's descriptors, for whoever hands them over: nobody else may hold the port then.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::{OpenPort, RunPort};
 use crate::config::PortKind;
-use crate::fd::tap::Header;
+use crate::fd::tap::{Header, Options};
 use crate::fd::{FdError, macvtap, tap, vhost};
 use crate::network::{Netlink, NetworkError, queues_in_use};
 
@@ -29,17 +30,17 @@ pub struct Opened {
     pub vhost: vhost::Opened,
 }
 
-/// The queues of a port, behind a virtio header, and vhost as the port asks for it.
+/// The queues of a port, set up as it asks for, and vhost as it asks for.
 ///
 /// # Errors
 /// [`OpenError::InUse`] where another process holds the port; no descriptor stays open then.
 pub async fn open(netlink: &Netlink, port: &RunPort) -> Result<Opened, OpenError> {
-    let queues = open_queues(netlink, port, Header::Virtio).await?;
+    let queues = open_queues(netlink, port, port.tap.header).await?;
     let vhost = vhost::open(port.vhost, port.queues).map_err(|source| port.failed(source))?;
     Ok(Opened { port: port.clone(), queues, vhost })
 }
 
-/// The queues alone.
+/// The queues alone; without a virtio header where the port has none or `header` says so.
 ///
 /// # Errors
 /// As [`open`].
@@ -49,8 +50,8 @@ pub async fn open_queues(
     header: Header,
 ) -> Result<Vec<OwnedFd>, OpenError> {
     match port.kind {
-        PortKind::Tap => open_tap(netlink, port, header).await,
-        PortKind::Macvtap => open_macvtap(port, header),
+        PortKind::Tap => open_tap(netlink, port, &port.options(header)).await,
+        PortKind::Macvtap => open_macvtap(port, &port.options(header)),
     }
 }
 
@@ -81,6 +82,14 @@ impl Opened {
 }
 
 impl RunPort {
+    /// Without a header there is nothing that could describe offloads.
+    fn options(&self, header: Header) -> Options {
+        match header {
+            Header::None => Options { header, offloads: BTreeSet::new(), ..self.tap.clone() },
+            Header::Virtio => self.tap.clone(),
+        }
+    }
+
     fn failed(&self, source: FdError) -> OpenError {
         match source {
             FdError::InUse { .. } => self.in_use(),
@@ -96,12 +105,12 @@ impl RunPort {
 /// A single-queue tap refuses a second process by itself. A multi-queue tap takes further queues, and the
 /// kernel would give them a part of the running guest's frames: so this looks before, and again after, when
 /// nobody can have come in between unseen.
-async fn open_tap(netlink: &Netlink, port: &RunPort, header: Header) -> Result<Vec<OwnedFd>, OpenError> {
+async fn open_tap(netlink: &Netlink, port: &RunPort, options: &Options) -> Result<Vec<OwnedFd>, OpenError> {
     let network = |source| OpenError::Network { port: port.name.clone(), source };
     if queues_in_use(netlink, &port.interface).await.map_err(network)? > 0 {
         return Err(port.in_use());
     }
-    let queues = tap::open(&port.interface, port.queues, header).map_err(|e| port.failed(e))?;
+    let queues = tap::open(&port.interface, port.queues, options).map_err(|e| port.failed(e))?;
     if queues_in_use(netlink, &port.interface).await.map_err(network)? > u32::from(port.queues) {
         return Err(port.in_use());
     }
@@ -110,13 +119,13 @@ async fn open_tap(netlink: &Netlink, port: &RunPort, header: Header) -> Result<V
 
 /// A macvtap refuses nobody: it takes further queues, and gives them a part of the running guest's frames. So this
 /// looks before and after, too.
-fn open_macvtap(port: &RunPort, header: Header) -> Result<Vec<OwnedFd>, OpenError> {
+fn open_macvtap(port: &RunPort, options: &Options) -> Result<Vec<OwnedFd>, OpenError> {
     let unused = || match macvtap::holders(&port.interface).map_err(|e| port.failed(e))?.first() {
         None => Ok(()),
         Some(_) => Err(port.in_use()),
     };
     unused()?;
-    let queues = macvtap::open(&port.interface, port.queues, header).map_err(|e| port.failed(e))?;
+    let queues = macvtap::open(&port.interface, port.queues, options).map_err(|e| port.failed(e))?;
     unused()?;
     Ok(queues)
 }

@@ -55,7 +55,7 @@ fn id(name: &str) -> String {
 pub(super) mod tests {
     use super::super::RunPort;
     use super::*;
-    use crate::config::{Mac, PortKind, Vhost};
+    use crate::config::{Mac, PortKind, TapOptions, Vhost};
 
     pub(in super::super) fn port(queues: u16, mtu: Option<u32>) -> RunPort {
         RunPort {
@@ -65,6 +65,7 @@ pub(super) mod tests {
             kind: PortKind::Tap,
             queues,
             vhost: Vhost::Auto,
+            tap: TapOptions::default(),
             mtu,
         }
     }

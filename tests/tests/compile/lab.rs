@@ -8,7 +8,7 @@ use netctl::compile::reference::{Party, Query, Wanted, first_match};
 use netctl::compile::{Budget, Compiled, PortIds, compile, zone_numbers};
 use netctl::config::{
     Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector, Service,
-    Vhost,
+    TapOptions, Vhost,
 };
 use netctl_common::verdict::Action;
 
@@ -67,6 +67,8 @@ fn port(network: &str, number: u8, addresses: Option<&[&str]>, groups: &[&str]) 
         interface: format!("tap{number}"),
         queues: 1,
         owner: None,
+        owner_group: None,
+        tap: TapOptions::default(),
         mtu: None,
         vhost: Vhost::Auto,
         uplink: None,

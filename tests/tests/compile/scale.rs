@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use netctl::compile::{Budget, Compiled, PortIds, compile, lint};
 use netctl::config::{
     Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector, Service,
-    Vhost,
+    TapOptions, Vhost,
 };
 use netctl_common::verdict::Action;
 
@@ -85,6 +85,8 @@ pub(crate) fn config(shape: Shape, rules: u32) -> Config {
         interface: format!("tap{number}"),
         queues: 1,
         owner: None,
+        owner_group: None,
+        tap: TapOptions::default(),
         mtu: None,
         vhost: Vhost::Auto,
         uplink: None,

@@ -79,7 +79,10 @@ fn a_macvtap_tells_its_interface_and_that_it_does_not_tell_the_rest() {
         let queue = inspected(sandbox, &mine(&queues[1]));
         let keys = ["kind", "interface", "port", "network", "queue", "namespace"];
         assert_eq!(some(&queue, keys), json!(["macvtap-queue", "mail1", "mail1", "outside", null, "this"]));
-        assert_eq!(queue["note"], "a macvtap does not tell whether its queue is attached or detached");
+        assert_eq!(
+            queue["note"],
+            "a macvtap tells neither its send buffer nor whether its queue is attached"
+        );
         assert_eq!(queue["features"], json!(["tap", "no_pi", "vnet_hdr", "multi_queue"]));
         // Where the interface is not, its number is nobody's.
         Sandbox::run(|elsewhere| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netctl::config::{Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, Vhost};
+use netctl::config::{Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, TapOptions, Vhost};
 use netctl::network::{Conflict, Consent, Netlink, Plan, Step, apply, observe, plan, plan_down};
 
 /// A document with one network, `lab`, on bridge `br-lab`.
@@ -50,6 +50,8 @@ pub(crate) fn port(number: u8) -> Port {
         interface: format!("web{number}"),
         queues: 1,
         owner: None,
+        owner_group: None,
+        tap: TapOptions::default(),
         mtu: None,
         vhost: Vhost::Auto,
         uplink: None,

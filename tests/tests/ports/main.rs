@@ -11,6 +11,7 @@ mod host;
 mod lowers;
 mod macvtaps;
 mod namespace;
+mod options;
 mod performance;
 mod pools;
 mod taps;

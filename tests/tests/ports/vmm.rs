@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use netctl::config::{PortKind, Vhost};
+use netctl::config::{PortKind, TapOptions, Vhost};
 use netctl::network::{Netlink, queues_in_use};
 use netctl::vmm::RunPort;
 use netctl::vmm::open::OpenError;
@@ -26,6 +26,7 @@ fn run_port(number: u8, queues: u16) -> RunPort {
         kind: PortKind::Tap,
         queues,
         vhost: Vhost::Auto,
+        tap: TapOptions::default(),
         mtu: Some(1500),
     }
 }

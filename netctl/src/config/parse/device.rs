@@ -94,7 +94,7 @@ fn check_adopted(section: &Section<'_, '_>, report: &mut Report) {
         let message = "an adopted port needs the MAC address of its guest's NIC";
         report.error(section.span, message, "add `mac = \"52:54:00:00:00:11\"`, as the guest has it");
     }
-    for key in ["queues", "owner", "mtu", "vhost", "uplink"] {
+    for key in ["queues", "owner", "owner-group", "tap", "mtu", "vhost", "uplink"] {
         if let Some(node) = section.node(key) {
             let message = format!("an adopted port has no `{key}`: its interface is as its owner made it");
             report.error(node.span, message, "remove it");
@@ -108,6 +108,9 @@ fn check_vfio(section: &Section<'_, '_>, filter: Filter, network: Option<&Networ
     if network.is_some_and(|network| network.pool.is_none()) {
         let message = "only a port of a passthrough network with a pool can be handed over by VFIO";
         report.error(place, message, "give the network a `pool`");
+    }
+    if let Some(node) = section.node("tap") {
+        report.error(node.span, "a port with `vfio = true` has no queues on the host", "remove it");
     }
     if filter == Filter::None {
         let message = "no policy is enforced at this port: its guest drives the function itself";
@@ -123,10 +126,12 @@ fn check_vfio(section: &Section<'_, '_>, filter: Filter, network: Option<&Networ
 
 /// TUNSETOWNER is for taps; a macvtap is opened by its device node.
 pub(super) fn check_owner(section: &Section<'_, '_>, network: Option<&Network>, report: &mut Report) {
-    if let (Some(node), Some(network)) = (section.node("owner"), network)
-        && network.kind.port_kind() == PortKind::Macvtap
-    {
-        let message = format!("a port of a {} network has no owner: it is no tap", network.kind.name());
-        report.error(node.span, message, "remove it; `netctl run` opens the port and hands it over");
+    for (key, noun) in [("owner", "owner"), ("owner-group", "group of owners")] {
+        if let (Some(node), Some(network)) = (section.node(key), network)
+            && network.kind.port_kind() == PortKind::Macvtap
+        {
+            let message = format!("a port of a {} network has no {noun}: it is no tap", network.kind.name());
+            report.error(node.span, message, "remove it; `netctl run` opens the port and hands it over");
+        }
     }
 }

@@ -16,6 +16,7 @@ pub(in crate::config) mod rule;
 pub(in crate::config) mod section;
 mod selector;
 pub(in crate::config) mod service;
+pub(in crate::config) mod tap;
 #[cfg(test)]
 pub(in crate::config) mod tests;
 
@@ -58,6 +59,8 @@ pub struct Parsed {
 #[derive(Clone, Copy)]
 pub struct Lookups<'a> {
     pub users: UserLookup<'a>,
+    /// Groups of users, as `users`.
+    pub user_groups: UserLookup<'a>,
     pub interfaces: InterfaceLookup<'a>,
 }
 
@@ -74,7 +77,7 @@ pub fn parse(name: &str, text: &str) -> Result<Parsed, Diagnostics> {
 /// # Errors
 /// As [`parse()`].
 pub fn parse_with_users(name: &str, text: &str, users: UserLookup<'_>) -> Result<Parsed, Diagnostics> {
-    parse_with(name, text, Lookups { users, interfaces: &|_| None })
+    parse_with(name, text, Lookups { users, user_groups: &super::owner::gid_of, interfaces: &|_| None })
 }
 
 /// As [`parse()`]; a port may also name an interface that `lookups` knows in place of a network.

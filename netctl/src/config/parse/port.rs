@@ -11,6 +11,7 @@ use super::name::{Kind, Names, check_interface, check_name};
 use super::nearest::nearest;
 use super::network::{self, MAX_MTU, MIN_MTU, MIN_MTU_IPV6, derived_interface, mtu_too_small};
 use super::section::{Field, Section, Text};
+use super::tap;
 use crate::config::derive::{self, Named};
 use crate::config::escape::{quoted, shortened};
 use crate::config::limits::MAX_PORTS;
@@ -27,6 +28,8 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "ifname", example: "ifname = \"tap-web1\"" },
     Field { name: "queues", example: "queues = 4" },
     Field { name: "owner", example: "owner = \"libvirt-qemu\"" },
+    Field { name: "owner-group", example: "owner-group = \"kvm\"" },
+    Field { name: "tap", example: "tap = { header-size = 12 }" },
     Field { name: "mtu", example: "mtu = 1500" },
     Field { name: "vhost", example: "vhost = \"auto\"" },
     Field { name: "uplink", example: "uplink = \"eth1\"" },
@@ -54,7 +57,7 @@ pub(super) struct Around<'a, 'd> {
     pub(super) claims: Claims<'d>,
     pub(super) lookups: Lookups<'a>,
     /// What `users` has answered: a question may go to a directory server, and most ports have one owner.
-    pub(super) asked: HashMap<&'d str, Option<u32>>,
+    pub(super) asked: HashMap<(&'static str, &'d str), Option<u32>>,
     /// Names that are no networks, and what the host says about them.
     pub(super) interfaces: HashMap<&'d str, Option<InterfaceKind>>,
 }
@@ -124,7 +127,9 @@ fn port<'d>(entry: &'d Entry<'_>, around: &mut Around<'_, 'd>, report: &mut Repo
         groups: groups(&section, report),
         interface: interface(&section, name, around, report),
         queues: section.integer("queues", 1..=MAX_QUEUES, report).unwrap_or(1),
-        owner: owner(&section, around, report),
+        owner: owner(&section, around.lookups.users, OWNER, (around, report)),
+        owner_group: owner(&section, around.lookups.user_groups, OWNER_GROUP, (around, report)),
+        tap: tap::options(&section, network.map(|read| &read.network), report),
         mtu: section.integer("mtu", MIN_MTU..=MAX_MTU, report).map(u32::from),
         vhost: section.word("vhost", &VHOST_WORDS, report).unwrap_or_default(),
         uplink: device::uplink(&section, network.map(|read| &read.network), report),
@@ -259,31 +264,41 @@ fn interface<'d>(
     interface
 }
 
-fn owner<'d>(section: &Section<'d, '_>, around: &mut Around<'_, 'd>, report: &mut Report) -> Option<u32> {
-    let node = section.node("owner")?;
+/// A key that names a user or a group, and the words for it.
+type Who = (&'static str, &'static str, &'static str);
+const OWNER: Who = ("owner", "user", "uid");
+const OWNER_GROUP: Who = ("owner-group", "group", "gid");
+
+fn owner<'d>(
+    section: &Section<'d, '_>,
+    lookup: UserLookup<'_>,
+    (key, noun, number): Who,
+    (around, report): (&mut Around<'_, 'd>, &mut Report),
+) -> Option<u32> {
+    let node = section.node(key)?;
     match &node.value {
         // The highest number means "nobody" to the kernel (INVALID_UID).
-        Value::Integer(uid) => match u32::try_from(*uid) {
-            Ok(uid) if uid != u32::MAX => Some(uid),
-            _ => {
+        Value::Integer(id) => {
+            let found = u32::try_from(*id).ok().filter(|id| *id != u32::MAX);
+            if found.is_none() {
+                let help = format!("write a {number} from 0 to 4294967294, or a name");
+                report.error(node.span, format!("{id} is no {noun}"), help);
+            }
+            found
+        }
+        Value::String(name) => {
+            let found = *around.asked.entry((key, name)).or_insert_with(|| lookup(name));
+            if found.is_none() {
+                let message = format!("there is no {noun} {} on this host", quoted(name));
                 report.error(
                     node.span,
-                    format!("{uid} is no user"),
-                    "write a uid from 0 to 4294967294, or a name",
+                    message,
+                    format!("write the name or {number} of whoever runs the VMM"),
                 );
-                None
             }
-        },
-        Value::String(name) => {
-            let users = around.lookups.users;
-            let uid = *around.asked.entry(name).or_insert_with(|| users(name));
-            if uid.is_none() {
-                let message = format!("there is no user {} on this host", quoted(name));
-                report.error(node.span, message, "write the name or uid of whoever runs the VMM");
-            }
-            uid
+            found
         }
-        _ => section.wrong("owner", "a user's name or uid", node, report),
+        _ => section.wrong(key, &format!("a {noun}'s name or {number}"), node, report),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::config::model::{
 };
 use crate::config::parse_with_users;
 use crate::config::schema::tests::violations;
+use crate::config::tap::{Header, Napi, Offload, TapOptions};
 
 /// Names of every shape; `kind` keeps those of ports, groups and sets apart.
 fn name(kind: char) -> impl Strategy<Value = String> {
@@ -148,6 +149,8 @@ fn port(number: usize, name: String, network: String, groups: Vec<String>) -> im
             interface,
             queues,
             owner,
+            owner_group: owner.map(|uid| uid / 2),
+            tap: tap_options(number),
             mtu,
             vhost,
             uplink: None,
@@ -155,6 +158,15 @@ fn port(number: usize, name: String, network: String, groups: Vec<String>) -> im
             domain: None,
             line: 0,
         })
+}
+
+fn tap_options(number: usize) -> TapOptions {
+    let offloads = BTreeSet::from([Offload::Checksum, Offload::Tso4, Offload::Ecn]);
+    match number % 3 {
+        0 => TapOptions::default(),
+        1 => TapOptions { header_bytes: 12, offloads, napi: Napi::Frags, ..TapOptions::default() },
+        _ => TapOptions { sndbuf: Some(1 << 20), napi: Napi::On, ..Header::None.into() },
+    }
 }
 
 fn network(number: usize, name: String) -> impl Strategy<Value = Network> {
@@ -230,7 +242,12 @@ fn config() -> impl Strategy<Value = Config> {
             let network = n % networks.len();
             let is_tap = kind_of(network).port_kind() == PortKind::Tap;
             let port = port(n, name.clone(), networks[network].clone(), groups.clone());
-            port.prop_map(move |port| Port { owner: port.owner.filter(|_| is_tap), ..port })
+            port.prop_map(move |port| Port {
+                owner: port.owner.filter(|_| is_tap),
+                owner_group: port.owner_group.filter(|_| is_tap),
+                tap: TapOptions { napi: if is_tap { port.tap.napi } else { Napi::Off }, ..port.tap },
+                ..port
+            })
         };
         let all_ports: Vec<_> = ports.iter().enumerate().map(one).collect();
         let all_sets: Vec<_> = sets.iter().map(|_| prop::collection::vec(prefix(), 0..4)).collect();

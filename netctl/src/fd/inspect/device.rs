@@ -115,7 +115,8 @@ fn queue(file: &File, driver: Driver, metadata: &Metadata, facts: &mut Facts) {
                 Some(number) if number == metadata.rdev() => Namespace::This,
                 _ => Namespace::Another,
             });
-            facts.note = Some("a macvtap does not tell whether its queue is attached or detached".to_owned());
+            facts.note =
+                Some("a macvtap tells neither its send buffer nor whether its queue is attached".to_owned());
         }
     }
     facts.interface = Some(info.interface);

@@ -1,7 +1,7 @@
 //! Placeholders: what they become, and what is said about those that become nothing.
 
 use super::*;
-use crate::config::{Mac, PortKind};
+use crate::config::{Mac, PortKind, TapOptions};
 
 fn port(name: &str) -> RunPort {
     RunPort {
@@ -11,6 +11,7 @@ fn port(name: &str) -> RunPort {
         kind: PortKind::Tap,
         queues: 2,
         vhost: Vhost::Off,
+        tap: TapOptions::default(),
         mtu: None,
     }
 }

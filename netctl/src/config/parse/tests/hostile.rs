@@ -18,7 +18,7 @@ fn refused(text: &str) -> String {
 }
 
 fn bytes(of: &[u8]) -> Result<Parsed, Diagnostics> {
-    parse_bytes("host.toml", of, Lookups { users: &|_| None, interfaces: &|_| None })
+    parse_bytes("host.toml", of, Lookups { users: &|_| None, user_groups: &|_| None, interfaces: &|_| None })
 }
 
 #[test]
