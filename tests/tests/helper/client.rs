@@ -1,11 +1,14 @@
 //! What QEMU does with a bridge helper: one end of a socket pair, and one message of it.
 
+use std::fs;
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use netctl::fd::tap;
+use netctl::fd::{macvtap, tap};
 use netctl_tests::sandbox::Sandbox;
 use nix::cmsg_space;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -21,6 +24,29 @@ pub(crate) struct Answer {
     /// Bytes of its message.
     pub(crate) bytes: Vec<u8>,
     pub(crate) queues: Vec<OwnedFd>,
+}
+
+/// Gives the ports back, and waits until they are free: a child that another test has just forked holds copies for a moment.
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let queues = std::mem::take(&mut self.queues);
+        let infos: Vec<_> = queues.iter().filter_map(|queue| tap::info(queue.as_fd()).ok()).collect();
+        drop(queues);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for info in infos {
+            while is_held(&info.interface) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+}
+
+fn is_held(interface: &str) -> bool {
+    match macvtap::holders(interface) {
+        Ok(holders) => !holders.is_empty(),
+        // A tap, which has carrier while it is held.
+        Err(_) => fs::read_to_string(format!("/sys/class/net/{interface}/carrier")).is_ok_and(|it| it.trim() == "1"),
+    }
 }
 
 impl Answer {

@@ -36,7 +36,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 12] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -66,6 +66,21 @@ const NEEDS: [Need; 10] = [
         purpose: "real guests in the tests and the demo",
         find: || find_program("qemu-system-x86_64"),
         source: Source::Packages(&["qemu-system-x86"]),
+    },
+    Need {
+        name: "qemu-bridge-helper",
+        purpose: "what netctl-bridge-helper is compared with",
+        find: || match std::path::Path::new("/usr/lib/qemu/qemu-bridge-helper") {
+            path if path.is_file() => Ok(path.display().to_string()),
+            path => Err(format!("{} is not there", path.display())),
+        },
+        source: Source::Packages(&["qemu-system-common"]),
+    },
+    Need {
+        name: "setcap",
+        purpose: "installs netctl-bridge-helper in its tests",
+        find: || find_program("setcap"),
+        source: Source::Packages(&["libcap2-bin"]),
     },
     Need {
         name: "kmod",
