@@ -87,7 +87,8 @@ fn device(interface: &str) -> Result<libc::dev_t, FdError> {
     })?;
     let mut text = String::new();
     File::from(file).read_to_string(&mut text).map_err(fail("read its device number"))?;
-    number(&text).ok_or_else(|| failed(interface, "read its device number", io::ErrorKind::InvalidData.into()))
+    number(&text)
+        .ok_or_else(|| failed(interface, "read its device number", io::ErrorKind::InvalidData.into()))
 }
 
 /// `MAJOR:MINOR`, as sysfs writes it.

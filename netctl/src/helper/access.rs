@@ -63,15 +63,17 @@ impl Access {
         let denied = |why: String| Err(Refusal::Denied(why));
         let (user, port) = (&caller.user, offer.name);
         match (&self.grants, offer.owner()) {
-            (None, Some(owner)) if owner != caller.uid => {
-                denied(format!("user `{user}` may not open port `{port}`: it belongs to uid {owner}, and there is no {GRANTS}"))
-            }
+            (None, Some(owner)) if owner != caller.uid => denied(format!(
+                "user `{user}` may not open port `{port}`: it belongs to uid {owner}, and there is no {GRANTS}"
+            )),
             (None, _) => Ok(Permit::BridgeConf),
             (Some(grants), _) => {
                 let covers = |(_, grant): &(usize, &Grant)| grant.covers(port, offer.network);
                 let covering: Vec<_> = grants.of(caller).filter(covers).collect();
                 if covering.is_empty() {
-                    return denied(format!("user `{user}` may not open port `{port}`: no grant in {GRANTS} covers it"));
+                    return denied(format!(
+                        "user `{user}` may not open port `{port}`: no grant in {GRANTS} covers it"
+                    ));
                 }
                 Ok(Permit::Grants(covering))
             }

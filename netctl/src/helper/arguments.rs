@@ -80,7 +80,9 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_unknown_is_a_usage_error() {
-        for words in [&[][..], &["--br=lab"], &["--fd=8"], &["--br=lab", "--fd=-1"], &["lab"], &["--br", "lab"]] {
+        for words in
+            [&[][..], &["--br=lab"], &["--fd=8"], &["--br=lab", "--fd=-1"], &["lab"], &["--br", "lab"]]
+        {
             assert!(matches!(parsed(words), Err(Refusal::Usage)), "{words:?}");
         }
     }

@@ -96,27 +96,35 @@ impl Request<'_> {
     fn confirm(&self, offer: &Offer<'_>, permit: &Permit<'_>) -> Result<String, Refusal> {
         let now = look()?;
         let found = now.indexed(offer.interface.index);
-        let same = found.filter(|it| it.up && it.alias == offer.interface.alias && it.name == offer.interface.name);
+        let same =
+            found.filter(|it| it.up && it.alias == offer.interface.alias && it.name == offer.interface.name);
         if same.is_none() {
             return Err(Refusal::Failed(format!("port `{}` has just been changed; try again", offer.name)));
         }
-        let guarded = self.privileges.with(&[CAP_NET_ADMIN], || is_guarded(offer.interface.index, offer.kind));
+        let guarded =
+            self.privileges.with(&[CAP_NET_ADMIN], || is_guarded(offer.interface.index, offer.kind));
         match guarded.map_err(Refusal::failed)? {
             Ok(true) => permit.admit(self.caller, &self.held(&now, offer)?),
             Ok(false) => Err(Refusal::Denied(format!(
                 "port `{}` has no policy: netctl's programs are not on `{}`; run `netctl apply`",
                 offer.name, offer.interface.name
             ))),
-            Err(error) => Err(Refusal::Failed(format!("cannot ask for the programs of port `{}`: {error}", offer.name))),
+            Err(error) => {
+                Err(Refusal::Failed(format!("cannot ask for the programs of port `{}`: {error}", offer.name)))
+            }
         }
     }
 
     fn open_tap(&self, offer: &Offer<'_>) -> Result<OwnedFd, Refusal> {
         let name = &offer.interface.name;
         let header = self.header(tap::features);
-        let opened = self.privileges.with(&[CAP_NET_ADMIN], || tap::open(name, 1, header)).map_err(Refusal::failed)?;
+        let opened =
+            self.privileges.with(&[CAP_NET_ADMIN], || tap::open(name, 1, header)).map_err(Refusal::failed)?;
         let queues = opened.map_err(|error| self.explain(offer, &error))?;
-        queues.into_iter().next().ok_or_else(|| Refusal::Failed(format!("port `{}` has no queue", offer.name)))
+        queues
+            .into_iter()
+            .next()
+            .ok_or_else(|| Refusal::Failed(format!("port `{}` has no queue", offer.name)))
     }
 
     /// The driver refuses nobody, so this looks for other holders before and after.
@@ -177,7 +185,9 @@ impl Request<'_> {
     fn explain(&self, offer: &Offer<'_>, error: &FdError) -> Refusal {
         match error {
             FdError::InUse { .. } => busy(offer),
-            FdError::NotPermitted { .. } if !self.privileges.has(CAP_NET_ADMIN) => lacking("cap_net_admin+p", "taps"),
+            FdError::NotPermitted { .. } if !self.privileges.has(CAP_NET_ADMIN) => {
+                lacking("cap_net_admin+p", "taps")
+            }
             error => Refusal::Failed(format!("port `{}`: {}", offer.name, chain(error))),
         }
     }
@@ -198,7 +208,10 @@ fn fit(offer: &Offer<'_>) -> Result<(), Refusal> {
 }
 
 fn busy(offer: &Offer<'_>) -> Refusal {
-    Refusal::Busy(format!("port `{}` is in use; stop the guest that holds `{}`", offer.name, offer.interface.name))
+    Refusal::Busy(format!(
+        "port `{}` is in use; stop the guest that holds `{}`",
+        offer.name, offer.interface.name
+    ))
 }
 
 fn lacking(capabilities: &str, what: &str) -> Refusal {

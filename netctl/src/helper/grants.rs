@@ -101,7 +101,11 @@ fn grant(table: &Table) -> Result<Grant, String> {
             "networks" => grant.networks = names(key, item)?,
             "ports" => grant.ports = names(key, item)?,
             "limit" => grant.limit = Some(limit(item)?),
-            _ => return Err(format!("`{key}` is not known; there are users, groups, networks, ports and limit")),
+            _ => {
+                return Err(format!(
+                    "`{key}` is not known; there are users, groups, networks, ports and limit"
+                ));
+            }
         }
     }
     if grant.users.is_empty() && grant.groups.is_empty() {

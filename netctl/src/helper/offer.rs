@@ -64,5 +64,9 @@ pub(super) fn asked<'a>(observed: &'a Observed, name: &[u8]) -> Vec<Offer<'a>> {
     let is = |text: &str| text.as_bytes() == name;
     let (of_network, others): (Vec<_>, Vec<_>) =
         all(observed).into_iter().partition(|offer| offer.network.is_some_and(is));
-    if of_network.is_empty() { others.into_iter().filter(|offer| is(offer.name)).collect() } else { of_network }
+    if of_network.is_empty() {
+        others.into_iter().filter(|offer| is(offer.name)).collect()
+    } else {
+        of_network
+    }
 }

@@ -70,7 +70,9 @@ fn open(path: &Path) -> Result<OwnedFd, Untrusted> {
         let flags = match parts.peek() {
             Some(_) => place,
             // Not to wait for the writer of a FIFO.
-            None => OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY | OFlag::O_CLOEXEC,
+            None => {
+                OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY | OFlag::O_CLOEXEC
+            }
         };
         here = step(&here, Path::new(part.as_os_str()), flags, &so_far)?;
     }
@@ -91,7 +93,10 @@ fn check(path: &Path, facts: &FileStat) -> Result<(), Untrusted> {
         return Err(Untrusted::Unsafe(path.to_owned(), "is not owned by root; `chown root` it"));
     }
     if facts.st_mode & others != 0 {
-        return Err(Untrusted::Unsafe(path.to_owned(), "can be written by others than root; `chmod go-w` it"));
+        return Err(Untrusted::Unsafe(
+            path.to_owned(),
+            "can be written by others than root; `chmod go-w` it",
+        ));
     }
     Ok(())
 }

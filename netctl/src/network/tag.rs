@@ -28,7 +28,9 @@ impl<'a> Tag<'a> {
     pub fn read(alias: Option<&'a str>, group: u32) -> Option<Self> {
         match alias.map(|a| a.strip_prefix("netctl:").unwrap_or_default().split_once(':')) {
             Some(Some(("network", name))) => Some(Self::Network(name)),
-            Some(Some(("port", rest))) => Some(Self::Port(rest.split_once('@').map_or(rest, |(name, _)| name))),
+            Some(Some(("port", rest))) => {
+                Some(Self::Port(rest.split_once('@').map_or(rest, |(name, _)| name)))
+            }
             None if group == HALF_MADE_GROUP => Some(Self::HalfMade),
             _ => None,
         }

@@ -50,7 +50,9 @@ mod tests {
     #[test]
     fn a_mark_counts_on_its_own_interface_only() {
         assert_eq!(read("netctl-user-7-1000", 7), Some(1000));
-        for other in ["netctl-user-8-1000", "netctl-user-7-", "netctl-user-7-x", "netctl-user-7", "user-7-1000"] {
+        for other in
+            ["netctl-user-8-1000", "netctl-user-7-", "netctl-user-7-x", "netctl-user-7", "user-7-1000"]
+        {
             assert_eq!(read(other, 7), None, "{other}");
         }
     }

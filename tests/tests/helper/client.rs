@@ -45,19 +45,26 @@ fn is_held(interface: &str) -> bool {
     match macvtap::holders(interface) {
         Ok(holders) => !holders.is_empty(),
         // A tap, which has carrier while it is held.
-        Err(_) => fs::read_to_string(format!("/sys/class/net/{interface}/carrier")).is_ok_and(|it| it.trim() == "1"),
+        Err(_) => {
+            fs::read_to_string(format!("/sys/class/net/{interface}/carrier")).is_ok_and(|it| it.trim() == "1")
+        }
     }
 }
 
 impl Answer {
-    /// Code, words and message, and what the queue looks like to QEMU; IFF_PERSIST is what a port of netctl's has more.
-    pub(crate) fn seen(&self) -> (Option<i32>, &str, &[u8], Vec<(i32, bool)>) {
+    /// What the queues look like to QEMU: flags, and whether they block; IFF_PERSIST is what a port of netctl's has more.
+    pub(crate) fn looks(&self) -> Vec<(i32, bool)> {
         let look = |queue: &OwnedFd| {
             let flags = tap::info(queue.as_fd()).unwrap().flags & !libc::IFF_PERSIST;
             let status = OFlag::from_bits_retain(fcntl(queue, FcntlArg::F_GETFL).unwrap());
-            (flags, status.contains(OFlag::O_NONBLOCK))
+            (flags, !status.contains(OFlag::O_NONBLOCK))
         };
-        (self.code, &self.stderr, &self.bytes, self.queues.iter().map(look).collect())
+        self.queues.iter().map(look).collect()
+    }
+
+    /// All that a caller can tell.
+    pub(crate) fn seen(&self) -> String {
+        format!("{:?} {:?} {:?} {:x?}", self.code, self.stderr, self.bytes, self.looks())
     }
 
     /// The interface of the one queue that was given.
@@ -100,7 +107,9 @@ fn receive(socket: &OwnedFd) -> (Vec<u8>, Vec<OwnedFd>) {
         let mut room = cmsg_space!([i32; 8]);
         let mut parts = [IoSliceMut::new(&mut buffer)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
-        let Ok(message) = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut room), flags) else { break };
+        let Ok(message) = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut room), flags) else {
+            break;
+        };
         for control in message.cmsgs().unwrap() {
             if let ControlMessageOwned::ScmRights(fds) = control {
                 // SAFETY: the kernel has just made these descriptors for this process.

@@ -19,7 +19,10 @@ fn a_user_gets_the_ports_of_a_granted_network_one_after_the_other() {
             let answer = world.bridge(ALICE, "lab");
             assert_eq!(answer.interface(), wanted);
             let line = world.logged();
-            assert!(line.contains(": granted by grant 1 of /etc/netctl/grants.toml user=\"alice\" "), "{line}");
+            assert!(
+                line.contains(": granted by grant 1 of /etc/netctl/grants.toml user=\"alice\" "),
+                "{line}"
+            );
             assert!(line.contains(&format!(" network=\"lab\" port=\"{wanted}\" uid=1001 ")), "{line}");
             answer
         });
@@ -100,7 +103,9 @@ fn a_limit_counts_the_ports_that_a_user_holds_now() {
         let mut first = world.bridge(ALICE, "lab");
         assert_eq!(first.interface(), "a1");
         let refused = world.bridge(ALICE, "lab");
-        refused.expect_refusal("user `alice` has as many ports as /etc/netctl/grants.toml allows at once, which is 1");
+        refused.expect_refusal(
+            "user `alice` has as many ports as /etc/netctl/grants.toml allows at once, which is 1",
+        );
         assert_eq!(world.bridge(BOB, "lab").interface(), "a2", "each user has a limit of their own");
         // Whoever holds it: the port was given to alice.
         let elsewhere = first.queues[0].try_clone().unwrap();
@@ -118,7 +123,11 @@ fn a_limit_holds_against_helpers_that_run_at_once() {
         let world = lab(sandbox);
         put(GRANTS, Some("[[grant]]\nusers = [\"alice\"]\nnetworks = [\"lab\"]\nlimit = 1\n"));
         std::thread::scope(|scope| {
-            let ask = |name| scope.spawn(move || sandbox.enter(|| ask_as(sandbox, ALICE, &["--fd=0", &format!("--br={name}")])));
+            let ask = |name| {
+                scope.spawn(move || {
+                    sandbox.enter(|| ask_as(sandbox, ALICE, &["--fd=0", &format!("--br={name}")]))
+                })
+            };
             let asked = ["a1", "a2", "a3", "lab"].map(ask).map(|thread| thread.join().unwrap());
             let given = asked.iter().filter(|answer| answer.code == Some(0)).count();
             assert!(given <= 1, "{asked:?}");
@@ -141,7 +150,9 @@ fn ports_that_a_helper_cannot_give_are_refused_with_the_reason() {
              [policy]\ndefault = \"deny\"\nrules = []\n",
         );
         put(BRIDGE_CONF, Some("allow all\n"));
-        world.bridge(ALICE, "many").expect_refusal("has several queues, and a helper hands over one; use `netctl run many");
+        world
+            .bridge(ALICE, "many")
+            .expect_refusal("has several queues, and a helper hands over one; use `netctl run many");
         sandbox.ip("link set a1 down");
         world.bridge(ALICE, "a1").expect_refusal("port `a1` is down; run `netctl apply`");
         sandbox.ip("link set a1 up");

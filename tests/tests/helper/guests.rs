@@ -11,7 +11,8 @@ use crate::world::{GRANTS, OURS, World, put, tmpfs};
 
 const ALICE: [&str; 5] = ["setpriv", "--reuid=1001", "--regid=1001", "--clear-groups", "qemu-system-x86_64"];
 const WEB: Boot<'static> = Boot { port: "web1", ipv4: "10.0.0.11/24", ipv6: "fd00::11/64", processors: 1 };
-const DATABASE: Boot<'static> = Boot { port: "db1", ipv4: "10.0.0.21/24", ipv6: "fd00::21/64", processors: 1 };
+const DATABASE: Boot<'static> =
+    Boot { port: "db1", ipv4: "10.0.0.21/24", ipv6: "fd00::21/64", processors: 1 };
 
 /// Pings are allowed, and what else there is, is not.
 fn document(network: &str) -> String {
@@ -65,9 +66,8 @@ fn is_under_the_policy(world: &World<'_>, machine: &mut Machine, port: &str, pee
 
 fn denied(world: &World<'_>, port: &str) -> u64 {
     let stats = world.sandbox.netctl(["stats", "--json"]).expect_code(0).json();
-    let is_it = |row: &&Value| {
-        row["port"] == port && row["direction"] == "from-guest" && row["reason"] == "default"
-    };
+    let is_it =
+        |row: &&Value| row["port"] == port && row["direction"] == "from-guest" && row["reason"] == "default";
     stats["ports"].as_array().unwrap().iter().find(is_it).map_or(0, |row| row["packets"].as_u64().unwrap())
 }
 
@@ -84,8 +84,10 @@ fn guests_of_an_unprivileged_user_get_their_nics_on_a_bridge_network_and_are_und
         grant("alice");
         let images = readable_images();
         // The guest has its port's MAC address: it asks for the port, or knows which is the network's first.
-        let netdevs = [format!("bridge,id=n,br=web1,helper={OURS}"), format!("tap,id=n,br=lab,helper={OURS}")];
-        let nics = ["52:54:00:00:00:11", "52:54:00:00:00:21"].map(|mac| format!("virtio-net-pci,netdev=n,mac={mac}"));
+        let netdevs =
+            [format!("bridge,id=n,br=web1,helper={OURS}"), format!("tap,id=n,br=lab,helper={OURS}")];
+        let nics = ["52:54:00:00:00:11", "52:54:00:00:00:21"]
+            .map(|mac| format!("virtio-net-pci,netdev=n,mac={mac}"));
         let start = |boot, at: usize| {
             let nic = ["-netdev", &netdevs[at], "-device", &nics[at]];
             Machine::launch(sandbox, boot, &images, (&ALICE, &nic)).unwrap()
@@ -93,7 +95,10 @@ fn guests_of_an_unprivileged_user_get_their_nics_on_a_bridge_network_and_are_und
         let (web, database) = (start(WEB, 0), start(DATABASE, 1));
         let (mut web, mut database) = (ready(web), ready(database));
         let log = world.log();
-        assert!(log.len() == 2 && log.iter().all(|line| line.contains(": granted by grant 1 of ")), "{log:?}");
+        assert!(
+            log.len() == 2 && log.iter().all(|line| line.contains(": granted by grant 1 of ")),
+            "{log:?}"
+        );
         assert!(log[0].contains(" parent=\"/usr/bin/qemu-system-x86_64\" "), "{log:?}");
         is_under_the_policy(&world, &mut web, "web1", "10.0.0.21");
         is_under_the_policy(&world, &mut database, "db1", "10.0.0.1");

@@ -51,7 +51,9 @@ fn a_grants_file_that_others_can_change_is_worth_nothing() {
         grants("`/etc/netctl/grants.toml` can be written by others than root", &|| mode(GRANTS, 0o666));
         grants("`/etc/netctl/grants.toml` can be written by others than root", &|| mode(GRANTS, 0o664));
         grants("`/etc/netctl` can be written by others than root", &|| mode("/etc/netctl", 0o1777));
-        grants("`/etc/netctl/grants.toml` is not owned by root", &|| chown(GRANTS, Some(1001), None).unwrap());
+        grants("`/etc/netctl/grants.toml` is not owned by root", &|| {
+            chown(GRANTS, Some(1001), None).unwrap()
+        });
         grants("`/etc/netctl` is not owned by root", &|| chown("/etc/netctl", Some(1001), None).unwrap());
         grants("cannot read `/etc/netctl/grants.toml`: Permission denied", &|| mode(GRANTS, 0o600));
         grants("cannot read `/etc/netctl/grants.toml`: Permission denied", &|| mode("/etc/netctl", 0o700));
@@ -69,7 +71,9 @@ fn a_grants_file_that_others_can_change_is_worth_nothing() {
             fs::remove_file(GRANTS).unwrap();
             nix::unistd::mkfifo(GRANTS, nix::sys::stat::Mode::from_bits_truncate(0o644)).unwrap();
         });
-        grants("`/etc/netctl/grants.toml` has more than 1 MiB", &|| put(GRANTS, Some(&"#\n".repeat(1 << 20))));
+        grants("`/etc/netctl/grants.toml` has more than 1 MiB", &|| {
+            put(GRANTS, Some(&"#\n".repeat(1 << 20)))
+        });
         grants("`/etc/netctl/grants.toml`: line 3: `network` is not known", &|| {
             put(GRANTS, Some("\n\n[[grant]]\nnetwork = \"lab\"\n"));
         });
@@ -86,7 +90,9 @@ fn a_bridge_conf_that_cannot_be_relied_on_denies_everything() {
                 prepare();
             });
         };
-        conf("failed to parse default acl file `/etc/qemu/bridge.conf'", "allow all\n", &|| mode(BRIDGE_CONF, 0o600));
+        conf("failed to parse default acl file `/etc/qemu/bridge.conf'", "allow all\n", &|| {
+            mode(BRIDGE_CONF, 0o600)
+        });
         conf("`/etc/qemu/bridge.conf` can be written by others", "allow all\n", &|| mode(BRIDGE_CONF, 0o646));
         conf("`/etc/qemu/bridge.conf` includes itself", "allow all\ninclude /etc/qemu/bridge.conf\n", &|| ());
         conf("`/etc/qemu/./b.conf` includes itself", "allow all\ninclude /etc/qemu/a.conf\n", &|| {
@@ -99,7 +105,9 @@ fn a_bridge_conf_that_cannot_be_relied_on_denies_everything() {
             }
         });
         let many = "include /etc/qemu/a.conf\n".repeat(100);
-        conf("too many files are", &format!("allow all\n{many}"), &|| put("/etc/qemu/a.conf", Some("allow x\n")));
+        conf("too many files are", &format!("allow all\n{many}"), &|| {
+            put("/etc/qemu/a.conf", Some("allow x\n"))
+        });
         conf("`/etc/qemu/a.conf` can be written by others", "allow all\ninclude /etc/qemu/a.conf\n", &|| {
             put("/etc/qemu/a.conf", Some("deny all\n"));
             mode("/etc/qemu/a.conf", 0o666);
@@ -142,7 +150,16 @@ fn the_callers_environment_and_descriptors_count_for_nothing() {
         put(GRANTS, Some(GRANT));
         let holder = "export NETCTL_BPFFS=/tmp NETCTL_NO_TCX=1 PATH=/tmp LD_PRELOAD=/tmp/x.so; exec 5>/run/open 6</etc/passwd; \
                       exec \"$0\" \"$@\"";
-        let words = ["/usr/bin/setpriv", "--reuid=1001", "--regid=1001", "--clear-groups", "/bin/sh", "-c", holder, OURS];
+        let words = [
+            "/usr/bin/setpriv",
+            "--reuid=1001",
+            "--regid=1001",
+            "--clear-groups",
+            "/bin/sh",
+            "-c",
+            holder,
+            OURS,
+        ];
         File::create("/run/open").unwrap();
         mode("/run/open", 0o666);
         let answer = ask(sandbox, &words, &["--br=lab", "--fd=0"]);

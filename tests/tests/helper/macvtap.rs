@@ -27,11 +27,11 @@ fn a_macvtap_is_given_with_the_header_that_was_asked_for() {
         world.make_node("m1");
         let answer = world.bridge(ALICE, "direct");
         assert_eq!(answer.interface(), "m1");
-        assert_eq!(answer.seen().3, [(0x5002, false)]);
+        assert_eq!(answer.looks(), [(0x5002, true)]);
         assert!(world.logged().contains(" network=\"direct\" port=\"m1\" "));
         drop(answer);
         let plain = world.ask(ALICE, &["--br=m1", "--fd=0"]);
-        assert_eq!(plain.seen().3, [(0x1002, false)]);
+        assert_eq!(plain.looks(), [(0x1002, true)]);
         assert!(tap::info(plain.queues[0].as_fd()).is_ok());
     });
 }
@@ -57,7 +57,9 @@ fn a_node_that_is_another_device_is_not_opened() {
     Sandbox::run(|sandbox| {
         let world = macvlan(sandbox);
         world.install(CAPABILITIES);
-        world.bridge(ALICE, "m1").expect_refusal("macvtap `m1`: cannot find its device in /dev: No such file");
+        world
+            .bridge(ALICE, "m1")
+            .expect_refusal("macvtap `m1`: cannot find its device in /dev: No such file");
         world.make_node("m2");
         let index = |name: &str| fs::read_to_string(format!("/sys/class/net/{name}/ifindex")).unwrap();
         let path = |name: &str| format!("/dev/tap{}", index(name).trim());
@@ -97,6 +99,8 @@ fn another_namespaces_sysfs_is_noticed() {
         let mut shell = std::process::Command::new("nsenter");
         shell.args(["--net=/run/netns/other", "sh", "-c", &command]);
         sandbox.finish(shell).unwrap().expect_code(0);
-        world.bridge(ALICE, "m1").expect_refusal("macvtap `m1`: cannot find it in /sys: /sys shows other interfaces");
+        world
+            .bridge(ALICE, "m1")
+            .expect_refusal("macvtap `m1`: cannot find it in /sys: /sys shows other interfaces");
     });
 }

@@ -31,7 +31,7 @@ fn compare(rows: &[(&str, Option<&str>, &[&str])]) {
                 // A full log makes the helper refuse.
                 world.log();
                 // Read here, where the interfaces are.
-                (answer.code, format!("{:?}", answer.seen()))
+                (answer.code, answer.seen())
             };
             rows.iter().map(ask_one).collect()
         })

@@ -161,7 +161,10 @@ fn a_port_that_changes_its_name_keeps_its_tap() {
         let web1 = config.ports.remove("web1").unwrap();
         config.ports.insert("www".to_owned(), web1);
         assert_eq!(lines(&apply_document(netlink, &config).await), ["~ tap web1: port www"]);
-        assert_eq!((&link("web1")["ifalias"], &link("web1")["ifindex"]), (&"netctl:port:www@lab".into(), &index));
+        assert_eq!(
+            (&link("web1")["ifalias"], &link("web1")["ifindex"]),
+            (&"netctl:port:www@lab".into(), &index)
+        );
     });
 }
 
