@@ -101,7 +101,7 @@ pub enum Command {
     /// port. Who may have which is in /etc/netctl/grants.toml and /etc/qemu/bridge.conf. Installed for others to use it is
     /// netctl-bridge-helper; see docs/bridge-helper.md. Exit status: 0 done, 1 refused.
     #[command(
-        after_help = "Example:\n  qemu-system-x86_64 -netdev 'bridge,id=n,br=lab,helper=/usr/sbin/netctl helper' -device virtio-net-pci,netdev=n"
+        after_help = "Example:\n  qemu-system-x86_64 -nographic -netdev 'bridge,id=n,br=web1,helper=netctl helper'"
     )]
     Helper(HelperArgs),
     /// Called by libvirt: the policy on the interfaces of its guests, from before they start until they end.

@@ -4,6 +4,7 @@
 //! xtask/src/guest/mod.rs. Guests without an operating system are in [`crate::guest`].
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,23 @@ impl Machine {
     pub fn start_in(sandbox: &Sandbox, boot: Boot<'_>, qemu: &Path) -> Result<Self> {
         let arguments = netctl_arguments(&images()?, boot, qemu);
         Ok(Self { running: sandbox.start_netctl(arguments), port: boot.port.to_owned() })
+    }
+
+    /// Starts `monitor`, a QEMU and what comes before it, with `nic` as the options of the guest's NIC; `images` is the
+    /// folder of [`images`] or a copy of it.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn launch(
+        sandbox: &Sandbox,
+        boot: Boot<'_>,
+        images: &Path,
+        (monitor, nic): (&[&str], &[&str]),
+    ) -> Result<Self> {
+        let (program, before) = monitor.split_first().context("no monitor")?;
+        let mut command = Command::new(program);
+        command.args(before).args(guest_arguments(images, boot)).args(nic);
+        Ok(Self { running: sandbox.start(command)?, port: boot.port.to_owned() })
     }
 
     /// Waits until the guest takes checks.
@@ -138,16 +156,23 @@ pub fn newer_qemu() -> Result<PathBuf> {
 
 /// `run PORT -- qemu-system-x86_64 …`.
 fn netctl_arguments(images: &Path, boot: Boot<'_>, qemu: &Path) -> Vec<String> {
+    let mut words: Vec<String> = ["run", boot.port, "--"].map(String::from).into();
+    words.push(qemu.display().to_string());
+    words.extend(guest_arguments(images, boot));
+    words.push(format!("{{{}}}", boot.port));
+    words
+}
+
+/// QEMU's, but for the NIC.
+fn guest_arguments(images: &Path, boot: Boot<'_>) -> Vec<String> {
     let file = |name: &str| images.join(name).display().to_string();
     let kernel_line =
         format!("console=ttyS0 quiet panic=-1 netctl.ip={} netctl.ip6={}", boot.ipv4, boot.ipv6);
-    let mut words: Vec<String> = ["run", boot.port, "--"].map(String::from).into();
-    words.push(qemu.display().to_string());
-    words.extend(["-machine", "q35,accel=tcg", "-m", MEMORY, "-smp"].map(String::from));
+    let mut words: Vec<String> = ["-machine", "q35,accel=tcg", "-m", MEMORY, "-smp"].map(String::from).into();
     words.push(boot.processors.to_string());
     words.extend(["-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio"].map(String::from));
     words.extend(["-kernel".to_owned(), file("vmlinuz"), "-initrd".to_owned(), file("initramfs.cpio")]);
-    words.extend(["-append".to_owned(), kernel_line, format!("{{{}}}", boot.port)]);
+    words.extend(["-append".to_owned(), kernel_line]);
     words
 }
 
@@ -155,7 +180,7 @@ fn netctl_arguments(images: &Path, boot: Boot<'_>, qemu: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// If one is missing.
-fn images() -> Result<PathBuf> {
+pub fn images() -> Result<PathBuf> {
     let chosen = std::env::var_os("NETCTL_GUEST_DIR").filter(|chosen| !chosen.is_empty());
     let directory = chosen.map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("netctl-guest"),

@@ -27,14 +27,17 @@ pub fn open(interface: &str, queues: u16, options: impl Into<Options>) -> Result
     let device = device(interface)?;
     let open = |_| open_queue(interface, queues, device);
     let fds = (0..queues).map(open).collect::<Result<Vec<_>, _>>()?;
-    for fd in &fds {
-        let features = ioctl::get_uint(fd.as_raw_fd(), libc::TUNGETFEATURES)
-            .map_err(|source| failed(interface, "ask for its features", source))?;
-        setup::check(interface, queues, &options, features)?;
-        tap::adjust(fd, interface, setup::queue_flags(queues, &options))?;
-        setup::apply(fd.as_fd(), interface, &options, Driver::Macvtap)?;
-    }
+    fds.iter().try_for_each(|fd| adjust(fd, interface, queues, &options))?;
     Ok(fds)
+}
+
+/// Puts the options into force on an open queue.
+pub(super) fn adjust(fd: &OwnedFd, interface: &str, queues: u16, options: &Options) -> Result<(), FdError> {
+    let features = ioctl::get_uint(fd.as_raw_fd(), libc::TUNGETFEATURES)
+        .map_err(|source| failed(interface, "ask for its features", source))?;
+    setup::check(interface, queues, options, features)?;
+    tap::adjust(fd, interface, setup::queue_flags(queues, options))?;
+    setup::apply(fd.as_fd(), interface, options, Driver::Macvtap)
 }
 
 /// Number of the character device of the macvtap of that name in this network namespace: `Some(None)` if there is none,

@@ -99,8 +99,7 @@ impl Node {
         if info.interface != interface {
             return Err(FdError::Missing { interface });
         }
-        tap::adjust(queue, &interface, 1, header)?;
-        tap::reset(queue.as_fd(), &interface, header)
+        macvtap::adjust(queue, &interface, 1, &header.into())
     }
 
     pub fn path(&self) -> &std::path::Path {

@@ -1,11 +1,14 @@
 //! What QEMU does with a bridge helper: one end of a socket pair, and one message of it.
 
+use std::fs;
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use netctl::fd::tap;
+use netctl::fd::{macvtap, tap};
 use netctl_tests::sandbox::Sandbox;
 use nix::cmsg_space;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -23,15 +26,45 @@ pub(crate) struct Answer {
     pub(crate) queues: Vec<OwnedFd>,
 }
 
+/// Gives the ports back, and waits until they are free: a child that another test has just forked holds copies for a moment.
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let queues = std::mem::take(&mut self.queues);
+        let infos: Vec<_> = queues.iter().filter_map(|queue| tap::info(queue.as_fd()).ok()).collect();
+        drop(queues);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for info in infos {
+            while is_held(&info.interface) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+}
+
+fn is_held(interface: &str) -> bool {
+    match macvtap::holders(interface) {
+        Ok(holders) => !holders.is_empty(),
+        // A tap, which has carrier while it is held.
+        Err(_) => {
+            fs::read_to_string(format!("/sys/class/net/{interface}/carrier")).is_ok_and(|it| it.trim() == "1")
+        }
+    }
+}
+
 impl Answer {
-    /// Code, words and message, and what the queue looks like to QEMU; IFF_PERSIST is what a port of netctl's has more.
-    pub(crate) fn seen(&self) -> (Option<i32>, &str, &[u8], Vec<(i32, bool)>) {
+    /// What the queues look like to QEMU: flags, and whether they block; IFF_PERSIST is what a port of netctl's has more.
+    pub(crate) fn looks(&self) -> Vec<(i32, bool)> {
         let look = |queue: &OwnedFd| {
             let flags = tap::info(queue.as_fd()).unwrap().flags & !libc::IFF_PERSIST;
             let status = OFlag::from_bits_retain(fcntl(queue, FcntlArg::F_GETFL).unwrap());
-            (flags, status.contains(OFlag::O_NONBLOCK))
+            (flags, !status.contains(OFlag::O_NONBLOCK))
         };
-        (self.code, &self.stderr, &self.bytes, self.queues.iter().map(look).collect())
+        self.queues.iter().map(look).collect()
+    }
+
+    /// All that a caller can tell.
+    pub(crate) fn seen(&self) -> String {
+        format!("{:?} {:?} {:?} {:x?}", self.code, self.stderr, self.bytes, self.looks())
     }
 
     /// The interface of the one queue that was given.

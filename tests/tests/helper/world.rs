@@ -71,7 +71,10 @@ impl<'a> World<'a> {
         let built = netctl_tests::cli::binary().unwrap().with_file_name("netctl-bridge-helper");
         assert!(built.is_file(), "{} is not there: `cargo build -p netctl` first", built.display());
         fs::create_dir_all("/run/helper").unwrap();
-        fs::copy(&built, OURS).unwrap();
+        // A process of its own writes it: a child that another test forks meanwhile would keep it "busy".
+        let mut copy = Command::new("cp");
+        copy.arg(&built).arg(OURS);
+        self.sandbox.finish(copy).unwrap().expect_code(0);
         let mut setcap = Command::new("setcap");
         setcap.args([capabilities, OURS]);
         self.sandbox.finish(setcap).unwrap().expect_code(0);
@@ -81,10 +84,7 @@ impl<'a> World<'a> {
     /// Asks the installed helper as a user.
     #[track_caller]
     pub(crate) fn ask(&self, user: User, arguments: &[&str]) -> Answer {
-        let uid = format!("--reuid={}", user.id);
-        let gid = format!("--regid={}", user.id);
-        let groups = format!("--groups={}", user.groups);
-        ask(self.sandbox, &["/usr/bin/setpriv", &uid, &gid, &groups, OURS], arguments)
+        ask_as(self.sandbox, user, arguments)
     }
 
     /// As QEMU asks.
@@ -126,6 +126,15 @@ impl<'a> World<'a> {
         let (major, minor) = number.trim().split_once(':').unwrap();
         node(&name, (major.parse().unwrap(), minor.parse().unwrap()), 0o600);
     }
+}
+
+/// Asks the installed helper as a user.
+#[track_caller]
+pub(crate) fn ask_as(sandbox: &Sandbox, user: User, arguments: &[&str]) -> Answer {
+    let uid = format!("--reuid={}", user.id);
+    let gid = format!("--regid={}", user.id);
+    let groups = format!("--groups={}", user.groups);
+    ask(sandbox, &["/usr/bin/setpriv", &uid, &gid, &groups, OURS], arguments)
 }
 
 /// A file with its folder; a text of `None` removes it.

@@ -37,7 +37,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 13] = [
+const NEEDS: [Need; 15] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -74,6 +74,21 @@ const NEEDS: [Need; 13] = [
         find: || find_program("libvirtd").and_then(|_| find_program("virsh")),
         // Without libvirt-daemon-system, which would start a daemon and a network on this machine.
         source: Source::Packages(&["libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients"]),
+    },
+    Need {
+        name: "qemu-bridge-helper",
+        purpose: "what netctl-bridge-helper is compared with",
+        find: || match std::path::Path::new("/usr/lib/qemu/qemu-bridge-helper") {
+            path if path.is_file() => Ok(path.display().to_string()),
+            path => Err(format!("{} is not there", path.display())),
+        },
+        source: Source::Packages(&["qemu-system-common"]),
+    },
+    Need {
+        name: "setcap",
+        purpose: "installs netctl-bridge-helper in its tests",
+        find: || find_program("setcap"),
+        source: Source::Packages(&["libcap2-bin"]),
     },
     Need {
         name: "kmod",
