@@ -5,6 +5,8 @@
 
 #[path = "libvirt/daemon.rs"]
 mod daemon;
+#[path = "libvirt/document.rs"]
+mod document;
 #[path = "libvirt/domains.rs"]
 mod domains;
 #[path = "libvirt/ends.rs"]

@@ -69,20 +69,24 @@ impl<'a> Daemon<'a> {
 
     #[track_caller]
     pub(crate) fn virsh(&self, line: &str) -> Finished {
+        self.sh(&format!("virsh -q {line}"))
+    }
+
+    /// A line of a shell whose `virsh` speaks to this daemon. It may take longer than others.
+    #[track_caller]
+    pub(crate) fn sh(&self, line: &str) -> Finished {
         let uri = if self.user.is_some() { "qemu:///session" } else { "qemu:///system" };
-        let mut command = command(self.user, "timeout");
-        command.arg(PATIENCE.as_secs().to_string()).args(["virsh", "-q", "-c", uri]);
-        command.args(line.split_whitespace());
+        let mut command = command(self.user, "sh");
+        command.args(["-c", line]).env("LIBVIRT_DEFAULT_URI", uri);
         let mut script = Command::new("sh");
-        // Longer than a command of the sandbox may take.
-        script.args(["-c", "\"$@\" > /run/virsh.out 2> /run/virsh.err; echo $? > /run/virsh.code", "sh"]);
+        script.args(["-c", "\"$@\" > /run/sh.out 2> /run/sh.err; echo $? > /run/sh.code", "sh"]);
         script.arg(command.get_program()).args(command.get_args());
         script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let mut running = self.sandbox.start(script).unwrap();
-        assert!(running.wait(PATIENCE).is_some(), "virsh {line} hangs");
-        let read = |what: &str| fs::read_to_string(format!("/run/virsh.{what}")).unwrap();
+        assert!(running.wait(PATIENCE).is_some(), "`{line}` hangs");
+        let read = |what: &str| fs::read_to_string(format!("/run/sh.{what}")).unwrap();
         Finished {
-            command: format!("virsh {line}"),
+            command: line.to_owned(),
             code: read("code").trim().parse().ok(),
             stdout: read("out"),
             stderr: read("err"),
