@@ -13,6 +13,8 @@ mod domains;
 mod ends;
 #[path = "libvirt/ethernet.rs"]
 mod ethernet;
+#[path = "libvirt/kept.rs"]
+mod kept;
 #[path = "libvirt/networks.rs"]
 mod networks;
 #[path = "libvirt/refused.rs"]
