@@ -137,6 +137,44 @@ fn on_a_network_of_libvirts_a_guest_starts_with_its_port_and_gets_no_other_nic_w
     });
 }
 
+/// Runs after netctl's: what there is at each operation.
+const LOOK: &str = "#!/bin/sh
+pins=$(ls /sys/fs/bpf/netctl/v*/links 2>/dev/null | tr '\\n' ' ')
+up=$(ip -o link show up | grep -cE 'vnet0|macvtap0')
+monitors=$(ls /run/libvirt/qemu/g1.pid 2>/dev/null | wc -l)
+echo \"$2: links $pins, up $up, monitors $monitors\" >> /run/look
+";
+
+#[test]
+fn the_programs_are_on_the_interface_before_there_is_a_monitor_and_a_macvtap_is_down_till_then() {
+    let both = "links web1+from_guest web1+to_guest ";
+    let direct = format!(
+        "<interface type='direct'><mac address='{MAC}'/><source dev='up0' mode='bridge'/></interface>"
+    );
+    for (document, interface, up) in [(BRIDGE.to_owned(), on_bridge(MAC), 1), (macvlan(), direct, 0)] {
+        Sandbox::run(|sandbox| {
+            let switch = Switch::new(sandbox, "switch").unwrap();
+            switch.nic("up0").unwrap();
+            bridge(sandbox, "br0");
+            apply(sandbox, &document);
+            install_after_world(sandbox, |daemon| {
+                let look = Path::new("/etc/libvirt/hooks/qemu.d/zz");
+                std::fs::write(look, LOOK).unwrap();
+                std::fs::set_permissions(look, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+                let xml = machine("g1", &metadata(&port(MAC, "web1", ADDRESSES)), &interface);
+                daemon.create(&xml).expect_code(0);
+                daemon.virsh("destroy g1").expect_code(0);
+                let seen = std::fs::read_to_string("/run/look").unwrap();
+                let seen: Vec<_> = seen.lines().collect();
+                assert_eq!(seen[0], "prepare: links , up 0, monitors 0", "{seen:#?}");
+                assert_eq!(seen[1], format!("start: {both}, up {up}, monitors 0"), "{seen:#?}");
+                assert_eq!(seen[2], format!("started: {both}, up 1, monitors 1"), "{seen:#?}");
+                assert!(seen[3].starts_with("stopped: links , "), "{seen:#?}");
+            });
+        });
+    }
+}
+
 /// libvirtd looks for hooks when it starts.
 fn install_after_world(sandbox: &Sandbox, test: impl FnOnce(&Daemon<'_>)) {
     let mut daemon = Daemon::system(sandbox);

@@ -1,5 +1,8 @@
 //! `<interface type='ethernet'>` with `managed='no'` on a port that netctl made: libvirt only opens it.
 
+use std::process::Command;
+
+use netctl_tests::cli;
 use netctl_tests::sandbox::Sandbox;
 use netctl_tests::switch::Switch;
 use serde_json::Value;
@@ -114,5 +117,26 @@ fn a_users_libvirt_runs_a_guest_on_the_tap_that_it_owns_and_on_no_other() {
         a_guest_runs_on(sandbox, &daemon, ("user1", "52:54:00:00:00:31"), 1);
         let other = daemon.create(&machine("g2", "", &interface("web1", "52:54:00:00:00:11", 1)));
         assert!(other.code != Some(0) && other.stderr.contains("Operation not permitted"), "{other}");
+    });
+}
+
+#[test]
+fn the_hook_in_a_users_libvirt_passes_domains_and_refuses_those_that_it_cannot_adopt_for() {
+    Sandbox::run(|sandbox| {
+        let switch = Switch::new(sandbox, "switch").unwrap();
+        switch.nic("up0").unwrap();
+        let mut daemon = Daemon::session(sandbox, USER);
+        apply(sandbox, DOCUMENT);
+        // Where this user can read it, wherever the sources are.
+        std::fs::copy(cli::binary().unwrap(), "/run/netctl").unwrap();
+        let mut install = Command::new("/run/netctl");
+        install.args(["libvirt-hook", "--install"]);
+        sandbox.finish(install).unwrap().expect_code(0);
+        daemon.restart();
+        a_guest_runs_on(sandbox, &daemon, ("user1", "52:54:00:00:00:31"), 1);
+        let metadata = "<metadata><netctl:domain xmlns:netctl='https://netctl.dev/libvirt/1'/></metadata>";
+        let refused = daemon.create(&machine("g2", metadata, ""));
+        let wanted = "it has netctl metadata, and this libvirt is not root's";
+        assert!(refused.code != Some(0) && refused.stderr.contains(wanted), "{refused}");
     });
 }
