@@ -5,12 +5,16 @@
 
 #[path = "libvirt/daemon.rs"]
 mod daemon;
+#[path = "libvirt/document.rs"]
+mod document;
 #[path = "libvirt/domains.rs"]
 mod domains;
 #[path = "libvirt/ends.rs"]
 mod ends;
 #[path = "libvirt/ethernet.rs"]
 mod ethernet;
+#[path = "libvirt/kept.rs"]
+mod kept;
 #[path = "libvirt/networks.rs"]
 mod networks;
 #[path = "libvirt/refused.rs"]

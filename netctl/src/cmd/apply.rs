@@ -6,14 +6,16 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::block_on;
-use super::check::{parsed_document, sound_document};
-use crate::apply::{self, Applied};
+use super::check::{parsed_document, sound, sound_document};
+use crate::apply::{self, Applied, Lock};
 use crate::cli::{ApplyArgs, FileArgs};
-use crate::config::Picked;
+use crate::config::{Config, Picked};
 use crate::diff::{self, RuleChange};
-use crate::document::Document;
+use crate::document::{self, Document};
 use crate::error::{Error, Outcome};
-use crate::network::{Consent, Plan};
+use crate::kernel::pins::Pins;
+use crate::libvirt;
+use crate::network::{self, Consent, Netlink, Plan};
 use crate::output::write_json;
 use crate::state::State;
 
@@ -34,13 +36,41 @@ pub(super) fn run(
 ) -> Result<Outcome, Error> {
     if args.dry_run {
         let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
+        let Some(document) = with_guests(bpffs, document, color)? else { return Ok(Outcome::No) };
         difference(bpffs, &document, consent(args.yes))?.write(args.json, out)?;
         return Ok(Outcome::Yes);
     }
     let Some(document) = parsed_document(&args.file, color)? else { return Ok(Outcome::No) };
-    let applied = block_on(apply::apply(bpffs, &document, consent(args.yes)))??;
+    Pins::at(bpffs)?;
+    let lock = Lock::take(bpffs)?;
+    let Some(document) = with_guests(bpffs, document, color)? else { return Ok(Outcome::No) };
+    let applied = block_on(apply::apply_locked(bpffs, &document, consent(args.yes), &lock))??;
     write_applied(&applied, &document, args.json, out)?;
     Ok(Outcome::Yes)
+}
+
+/// With the ports of libvirt's running guests, which no file can know. What cannot be read does not keep a document from
+/// being applied: that is the way out.
+fn with_guests(bpffs: &Path, document: Document, color: bool) -> Result<Option<Document>, Error> {
+    let running = State::read(bpffs).ok();
+    let running = running.as_ref().map(|state| &state.config);
+    let is_guest = |config: &Config| config.ports.values().any(|port| port.domain.is_some());
+    if !is_guest(&document.config) && !running.is_some_and(is_guest) {
+        return Ok(Some(document));
+    }
+    let observed = block_on(async { network::observe(&Netlink::connect()?).await })??;
+    let edit = libvirt::keep(&document.config, running, &observed);
+    if edit.is_empty() {
+        return Ok(Some(document));
+    }
+    for port in &edit.add {
+        eprintln!("netctl: port `{}` stays: its guest runs in libvirt", port.name);
+    }
+    for port in edit.remove.iter().filter(|name| edit.add.iter().all(|port| port.name != **name)) {
+        eprintln!("netctl: port `{port}` is left out: its guest in libvirt has ended");
+    }
+    let text = edit.of(&document.text)?;
+    sound(document::parse_text("the document, with the ports of libvirt's guests", text), color)
 }
 
 pub(super) fn write_applied(
@@ -73,6 +103,7 @@ pub(super) fn diff(
     out: &mut impl Write,
 ) -> Result<Outcome, Error> {
     let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
+    let Some(document) = with_guests(bpffs, document, color)? else { return Ok(Outcome::No) };
     let difference = difference(bpffs, &document, Consent::Given)?;
     difference.write(args.json, out)?;
     Ok(Outcome::yes_if(difference.interfaces.is_empty() && difference.policy.is_empty()))

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use crate::apply::{self, Lock};
 use crate::cmd::block_on;
-use crate::config::edit::{self, NewSection};
 use crate::config::escape::quoted;
 use crate::config::{Diagnostics, Severity};
 use crate::document;
@@ -12,7 +11,7 @@ use crate::error::Error;
 use crate::kernel::KernelError;
 use crate::kernel::attach::AttachPort;
 use crate::kernel::pins::Pins;
-use crate::libvirt::{Edit, NewPort};
+use crate::libvirt::Edit;
 use crate::network::{self, Consent, Netlink, Observed};
 use crate::state::State;
 
@@ -64,35 +63,12 @@ impl<'a> Running<'a> {
         if change.is_empty() {
             return Ok(());
         }
-        let mut text = self.state.document.clone();
-        for name in &change.remove {
-            text = edit::remove_port(&text, name)?.unwrap_or(text);
-        }
-        for port in &change.add {
-            text = edit::add_port(&text, &port.name, &section(port))?;
-        }
+        let text = change.of(&self.state.document)?;
         let document = document::parse_text("the running document, edited", text)
             .map_err(|found| Error::Edit(sentence(domain, &found)))?;
         block_on(apply::apply_locked(self.bpffs, &document, Consent::NotGiven, &self.lock))??;
         Ok(())
     }
-}
-
-fn section(port: &NewPort) -> NewSection {
-    let mut section = NewSection::default();
-    section.text("network", &port.network);
-    section.text("mac", port.mac);
-    match port.addresses.as_slice() {
-        [any] if any == "any" => section.text("addresses", any),
-        listed => section.texts("addresses", listed),
-    }
-    if !port.groups.is_empty() {
-        section.texts("groups", &port.groups);
-    }
-    section.text("ifname", &port.interface);
-    section.yes("adopt");
-    section.text("domain", &port.domain);
-    section
 }
 
 /// libvirt shows words in the middle of a sentence of its own.
