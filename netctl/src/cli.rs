@@ -1,6 +1,7 @@
 //! What can be typed. Each doc comment is the help text.
 
 mod port;
+mod relay;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::kernel::pins::BPFFS;
 
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
+pub use relay::RelayArgs;
 
 /// Access control and descriptors for the network ports of virtual machines.
 ///
@@ -86,6 +88,15 @@ pub enum Command {
         after_help = "Example:\n  netctl run web1 -- qemu-system-x86_64 -m 512 -nographic '{web1}' disk.qcow2"
     )]
     Run(RunArgs),
+
+    /// Give a port to a monitor that takes frames on a socket.
+    ///
+    /// Moves frames between the socket and the port, where the port's programs judge them, until the connection ends or it is
+    /// stopped; with --listen, for one monitor after the other. Holds the port meanwhile. Its process has no privileges.
+    #[command(
+        after_help = "Example:\n  netctl relay web1 --listen unix:/run/web1.sock\n  netctl relay web1 --listen tcp:5000"
+    )]
+    Relay(RelayArgs),
 
     /// Would this flow be allowed, by which rule, at which port?
     ///

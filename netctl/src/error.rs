@@ -54,6 +54,10 @@ pub enum Error {
     #[error(transparent)]
     Run(#[from] crate::vmm::run::RunError),
     #[error(transparent)]
+    Relay(#[from] crate::vmm::relay::RelayError),
+    #[error("the relay of port `{port}` ended before it was told to; its last line says why")]
+    RelayEnded { port: String },
+    #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),

@@ -17,6 +17,10 @@ use crate::sandbox::Sandbox;
 pub const BOOT_LIMIT: Duration = Duration::from_secs(600);
 /// How long one check may take, the guest's own patience of 2 s included.
 const CHECK_LIMIT: Duration = Duration::from_secs(60);
+/// The machine's own QEMU: 7.2 on Debian 12.
+pub const QEMU: &str = "qemu-system-x86_64";
+/// Names a second QEMU, of version 8 or newer: 10 of Debian 12's backports.
+const NEWER_QEMU: &str = "NETCTL_QEMU_10";
 /// Memory of a guest, in the words of QEMU's `-m`.
 const MEMORY: &str = "160M";
 
@@ -40,12 +44,31 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Starts QEMU by `netctl run`; does not wait for the guest.
+    /// Starts the machine's QEMU by `netctl run`; does not wait for the guest.
     ///
     /// # Errors
     /// Images that are missing: the message names `cargo xtask setup`.
     pub fn start(sandbox: &Sandbox, boot: Boot<'_>) -> Result<Self> {
-        let arguments = netctl_arguments(&images()?, boot);
+        Self::start_in(sandbox, boot, QEMU.as_ref())
+    }
+
+    /// The same, with another QEMU, such as [`newer_qemu`].
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_in(sandbox: &Sandbox, boot: Boot<'_>, qemu: &Path) -> Result<Self> {
+        let arguments = netctl_arguments(&images()?, boot, qemu);
+        Ok(Self { running: sandbox.start_netctl(arguments), port: boot.port.to_owned() })
+    }
+
+    /// The same, with another placeholder for its NIC than the port's own: `{web1.stream}`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_on(sandbox: &Sandbox, boot: Boot<'_>, qemu: &Path, nic: &str) -> Result<Self> {
+        let mut arguments = netctl_arguments(&images()?, boot, qemu);
+        let own = arguments.last_mut().context("a command line")?;
+        nic.clone_into(own);
         Ok(Self { running: sandbox.start_netctl(arguments), port: boot.port.to_owned() })
     }
 
@@ -112,12 +135,25 @@ impl Machine {
     }
 }
 
+/// The QEMU of `$NETCTL_QEMU_10`, which `cargo xtask test` sets; it is started as any other.
+///
+/// # Errors
+/// If it is not set, or names no file.
+pub fn newer_qemu() -> Result<PathBuf> {
+    let chosen = std::env::var_os(NEWER_QEMU).map(PathBuf::from).with_context(|| {
+        format!("{NEWER_QEMU} names no QEMU: `cargo xtask test` sets it, `cargo xtask setup --check` shows where it is")
+    })?;
+    ensure!(chosen.is_file(), "{NEWER_QEMU} is {}, which is no file", chosen.display());
+    Ok(chosen)
+}
+
 /// `run PORT -- qemu-system-x86_64 …`.
-fn netctl_arguments(images: &Path, boot: Boot<'_>) -> Vec<String> {
+fn netctl_arguments(images: &Path, boot: Boot<'_>, qemu: &Path) -> Vec<String> {
     let file = |name: &str| images.join(name).display().to_string();
     let kernel_line =
         format!("console=ttyS0 quiet panic=-1 netctl.ip={} netctl.ip6={}", boot.ipv4, boot.ipv6);
-    let mut words: Vec<String> = ["run", boot.port, "--", "qemu-system-x86_64"].map(String::from).into();
+    let mut words: Vec<String> = ["run", boot.port, "--"].map(String::from).into();
+    words.push(qemu.display().to_string());
     words.extend(["-machine", "q35,accel=tcg", "-m", MEMORY, "-smp"].map(String::from));
     words.push(boot.processors.to_string());
     words.extend(["-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio"].map(String::from));

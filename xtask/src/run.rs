@@ -29,6 +29,8 @@ pub(crate) enum Target {
     Wire,
     /// The same policy on all four kinds of networks
     Kinds,
+    /// Ports handed over as sockets, by relays
+    Sockets,
     /// Real QEMU guests
     Vm,
 }

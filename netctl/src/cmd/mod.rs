@@ -11,6 +11,7 @@ mod map;
 mod network;
 mod pool;
 mod port;
+mod relay;
 mod run;
 mod show;
 mod stats;
@@ -36,6 +37,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Port(command) => port::run(bpffs, command, use_color(cli.color), out),
         Command::Pool(PoolCommand::List(args)) => pool::list(bpffs, args, out),
         Command::Run(args) => run::run(bpffs, args, out),
+        Command::Relay(args) => relay::run(bpffs, args),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Flows(args) => flows::run(bpffs, args, out),

@@ -3,12 +3,16 @@
 //! The home of `unsafe` for ioctls, detached mounts and packet sockets. Every descriptor is close-on-exec until [`hand_over`]. Which
 //! interfaces exist and how they are plugged in is the business of [`crate::network`].
 
+pub mod confine;
 mod detached;
 mod error;
 pub mod interface;
 mod ioctl;
 pub mod macvtap;
 pub mod packet;
+pub mod process;
+mod seccomp;
+pub mod socket;
 pub mod sysfs;
 pub mod tap;
 pub mod vhost;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::{from_mut, from_ref};
 use std::time::{Duration, Instant};
 
@@ -112,6 +112,12 @@ impl PacketSocket {
             return if empty { Ok(None) } else { Err(error) };
         }
         Ok((address.sll_pkttype != libc::PACKET_OUTGOING).then_some(len.cast_unsigned()))
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

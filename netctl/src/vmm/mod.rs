@@ -1,11 +1,13 @@
 //! Ports for VMMs: [`open`] opens the descriptors, [`run`] becomes the VMM with them (`netctl run PORT… -- VMM ARGS…`),
-//! [`template`] fills its arguments in, [`qemu`] knows QEMU's syntax.
+//! [`template`] fills its arguments in, [`qemu`] knows QEMU's syntax. [`relay`] gives a port to a VMM that takes a socket.
 //!
 //! What a port is and whether it may run is known to the caller.
 
 pub mod open;
 pub mod qemu;
+pub mod relay;
 pub mod run;
+pub mod socket;
 pub mod template;
 
 use crate::config::{Mac, PortKind, Vhost};
@@ -30,7 +32,7 @@ pub struct RunPort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenPort<'a> {
     pub port: &'a RunPort,
-    /// Numbers of the descriptors, one for each queue.
+    /// Numbers of the descriptors, one for each queue; or of the one socket.
     pub fds: Vec<i32>,
     /// One for each queue, or why there are none.
     pub vhost_fds: Result<Vec<i32>, String>,

@@ -10,9 +10,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use super::RunPort;
 use super::open::{self, OpenError, Opened};
+use super::relay::{Relay, RelayError};
+use super::socket::{self, SocketPort};
 use super::template::{Template, TemplateError};
+use super::{OpenPort, RunPort};
 use crate::fd::hand_over;
 use crate::network::Netlink;
 
@@ -23,6 +25,8 @@ pub enum RunError {
     Template(#[from] TemplateError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     #[error("cannot hand the descriptors over")]
     HandOver(#[source] io::Error),
     #[error("cannot run `{program}`")]
@@ -38,6 +42,29 @@ pub struct Ready {
     /// What the user did not ask for: ports that fall back from vhost, and why.
     pub notes: Vec<String>,
     fds: Vec<OwnedFd>,
+    relays: Vec<Relay>,
+}
+
+/// A port as the command asks for it.
+enum Handed {
+    Queues(Opened),
+    Socket(SocketPort),
+}
+
+impl Handed {
+    fn describe(&self) -> OpenPort<'_> {
+        match self {
+            Self::Queues(opened) => opened.describe(),
+            Self::Socket(socket) => socket.describe(),
+        }
+    }
+
+    fn note(&self) -> Option<String> {
+        match self {
+            Self::Queues(opened) => opened.note(),
+            Self::Socket(_) => None,
+        }
+    }
 }
 
 /// Opens the queues and vhost descriptors of `ports`, and fills them into `command`.
@@ -47,13 +74,25 @@ pub struct Ready {
 pub async fn prepare(netlink: &Netlink, ports: &[RunPort], command: &[OsString]) -> Result<Ready, RunError> {
     let template = Template::parse(command, ports)?;
     let mut opened = Vec::new();
-    for port in ports {
-        opened.push(open::open(netlink, port).await?);
+    for (index, port) in ports.iter().enumerate() {
+        opened.push(match template.socket(index) {
+            None => Handed::Queues(open::open(netlink, port).await?),
+            Some(kind) => Handed::Socket(socket::open(netlink, port, kind).await?),
+        });
     }
-    let notes = opened.iter().filter_map(Opened::note).collect();
-    let arguments = template.fill(&opened.iter().map(Opened::describe).collect::<Vec<_>>())?;
-    let fds = opened.into_iter().flat_map(Opened::into_fds);
-    Ok(Ready { arguments, notes, fds: fds.collect() })
+    let notes = opened.iter().filter_map(Handed::note).collect();
+    let arguments = template.fill(&opened.iter().map(Handed::describe).collect::<Vec<_>>())?;
+    let mut ready = Ready { arguments, notes, fds: Vec::new(), relays: Vec::new() };
+    for handed in opened {
+        match handed {
+            Handed::Queues(opened) => ready.fds.extend(opened.into_fds()),
+            Handed::Socket(socket) => {
+                ready.fds.push(socket.fd);
+                ready.relays.push(socket.relay);
+            }
+        }
+    }
+    Ok(ready)
 }
 
 /// [`prepare`] and [`Ready::exec`].
@@ -72,6 +111,12 @@ impl Ready {
         let Some((program, arguments)) = self.arguments.split_first() else {
             return TemplateError::NoCommand.into();
         };
+        // If the exec fails, their other ends close with this process, and they end.
+        for relay in self.relays {
+            if let Err(e) = relay.detach() {
+                return e.into();
+            }
+        }
         for fd in &self.fds {
             if let Err(e) = hand_over(fd.as_fd()) {
                 return RunError::HandOver(e);

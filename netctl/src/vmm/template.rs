@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::socket::SocketKind;
 use super::{OpenPort, RunPort, qemu};
 
 /// A command line whose placeholders are known to be right.
@@ -13,12 +14,16 @@ use super::{OpenPort, RunPort, qemu};
 pub struct Template {
     arguments: Vec<Argument>,
     ids: Vec<String>,
+    /// For each port, how it is handed over: by a socket, or by its queues.
+    sockets: Vec<Option<SocketKind>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Argument {
     /// `{web1}` alone: several arguments in its place.
     Port(usize),
+    /// `{web1.stream}` alone: likewise.
+    Socket(usize, SocketKind),
     Pieces(Vec<Piece>),
 }
 
@@ -36,6 +41,8 @@ enum Key {
     Mac,
     Interface,
     Queues,
+    /// Inside an argument: the number of the descriptor.
+    Socket(SocketKind),
 }
 
 /// Why arguments cannot be filled in.
@@ -53,7 +60,24 @@ pub enum TemplateError {
     PlaceholderTwice { port: String },
     #[error("`{{{name}}}` names no port of this command; add the port before `--`, or write `{{{{{name}}}`")]
     UnknownPort { name: String },
-    #[error("`{{{port}.{key}}}` is not known; there are fds, vhostfds, mac, ifname and queues")]
+    #[error(
+        "port `{port}` is used as a socket and by its queues, or as sockets of two kinds; \
+         a guest has one NIC for a port"
+    )]
+    MixedKinds { port: String },
+    #[error(
+        "`{{{port}.mcast}}`: guests of a multicast group would reach each other without crossing a port; \
+         use `{{{port}.stream}}` or `{{{port}.dgram}}`"
+    )]
+    Multicast { port: String },
+    #[error(
+        "`{{{port}.packet}}`: whoever holds a packet socket can send on every interface of the host and past the \
+         port's programs; use `{{{port}.stream}}` or `{{{port}.dgram}}`"
+    )]
+    Packet { port: String },
+    #[error(
+        "`{{{port}.{key}}}` is not known; there are fds, vhostfds, mac, ifname, queues, stream and dgram"
+    )]
     UnknownKey { port: String, key: String },
     #[error(
         "`{{{port}}}` has to be an argument of its own in `{argument}`; inside one there is `{{{port}.fds}}`"
@@ -83,11 +107,21 @@ impl Template {
             if !arguments.iter().any(|argument| argument.names(index)) {
                 return Err(TemplateError::Unused { port: port() });
             }
-            if arguments.iter().filter(|argument| **argument == Argument::Port(index)).count() > 1 {
+            if arguments.iter().filter(|argument| argument.is_nic(index)).count() > 1 {
                 return Err(TemplateError::PlaceholderTwice { port: port() });
             }
         }
-        Ok(Self { arguments, ids: qemu::ids(names) })
+        let sockets = (0..names.len()).map(|index| {
+            socket_kind(&arguments, index)
+                .map_err(|Mixed| TemplateError::MixedKinds { port: names[index].to_owned() })
+        });
+        let sockets = sockets.collect::<Result<_, _>>()?;
+        Ok(Self { arguments, ids: qemu::ids(names), sockets })
+    }
+
+    /// The socket that the port of [`Self::parse`] by this index is handed over by; `None` for its queues.
+    pub fn socket(&self, port: usize) -> Option<SocketKind> {
+        self.sockets.get(port).copied().flatten()
     }
 
     /// `ports` are those of [`Self::parse`], in the same order.
@@ -102,6 +136,10 @@ impl Template {
                     filled.extend(
                         qemu::arguments(&ports[*index], &self.ids[*index]).into_iter().map(Into::into),
                     );
+                }
+                Argument::Socket(index, kind) => {
+                    let arguments = qemu::socket_arguments(&ports[*index], &self.ids[*index], *kind);
+                    filled.extend(arguments.into_iter().map(Into::into));
                 }
                 Argument::Pieces(pieces) => filled.push(fill_pieces(pieces, ports)?),
             }
@@ -127,6 +165,9 @@ impl Argument {
                         let argument = argument.to_string_lossy().into_owned();
                         return Err(TemplateError::NotAlone { port: names[index].to_owned(), argument });
                     }
+                    (index, Some(Key::Socket(kind))) if name.len() + 2 == bytes.len() => {
+                        return Ok(Self::Socket(index, kind));
+                    }
                     (index, Some(key)) => pieces.push(Piece::Value(index, key)),
                 }
                 at += name.len() + 2;
@@ -140,12 +181,41 @@ impl Argument {
 
     fn names(&self, port: usize) -> bool {
         match self {
-            Self::Port(index) => *index == port,
+            Self::Port(index) | Self::Socket(index, _) => *index == port,
             Self::Pieces(pieces) => {
                 pieces.iter().any(|p| matches!(p, Piece::Value(index, _) if *index == port))
             }
         }
     }
+
+    /// Whether it becomes the port's NIC.
+    fn is_nic(&self, port: usize) -> bool {
+        matches!(self, Self::Port(index) | Self::Socket(index, _) if *index == port)
+    }
+
+    /// How it uses the descriptors of the port.
+    fn kinds(&self, port: usize) -> Vec<Option<SocketKind>> {
+        let of_piece = |piece: &Piece| match piece {
+            Piece::Value(index, Key::Socket(kind)) if *index == port => Some(Some(*kind)),
+            Piece::Value(index, Key::Fds | Key::VhostFds | Key::Queues) if *index == port => Some(None),
+            _ => None,
+        };
+        match self {
+            Self::Port(index) if *index == port => vec![None],
+            Self::Socket(index, kind) if *index == port => vec![Some(*kind)],
+            Self::Pieces(pieces) => pieces.iter().filter_map(of_piece).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+struct Mixed;
+
+/// The one way in which all arguments use the descriptors of a port.
+fn socket_kind(arguments: &[Argument], port: usize) -> Result<Option<SocketKind>, Mixed> {
+    let mut kinds = arguments.iter().flat_map(|argument| argument.kinds(port));
+    let first = kinds.next().flatten();
+    if kinds.all(|kind| kind == first) { Ok(first) } else { Err(Mixed) }
 }
 
 /// The name, if `text` begins with a placeholder.
@@ -172,6 +242,10 @@ fn resolve(name: &str, names: &[&str]) -> Result<(usize, Option<Key>), TemplateE
         "mac" => Key::Mac,
         "ifname" => Key::Interface,
         "queues" => Key::Queues,
+        "stream" => Key::Socket(SocketKind::Stream),
+        "dgram" => Key::Socket(SocketKind::Messages),
+        "packet" => return Err(TemplateError::Packet { port: port.to_owned() }),
+        "mcast" => return Err(TemplateError::Multicast { port: port.to_owned() }),
         _ => return Err(TemplateError::UnknownKey { port: port.to_owned(), key: key.to_owned() }),
     };
     Ok((index, Some(key)))
@@ -190,7 +264,7 @@ fn fill_pieces(pieces: &[Piece], ports: &[OpenPort<'_>]) -> Result<OsString, Tem
 
 fn value(open: &OpenPort<'_>, key: Key) -> Result<String, TemplateError> {
     Ok(match key {
-        Key::Fds => qemu::list(&open.fds),
+        Key::Fds | Key::Socket(_) => qemu::list(&open.fds),
         Key::VhostFds => match &open.vhost_fds {
             Ok(fds) => qemu::list(fds),
             Err(reason) => {
@@ -269,6 +343,27 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_is_a_nic_where_it_stands_alone_and_else_a_number() {
+        let filled =
+            fill(&["a", "b"], &["vmm", "{a.stream}", "socket,id=n,fd={b.dgram},mac={b.mac}"]).unwrap();
+        assert_eq!(filled[1..3], ["-netdev", "stream,id=a,addr.type=fd,addr.str=3:4"]);
+        assert_eq!(filled[5], "socket,id=n,fd=13:14,mac=02:00:00:00:00:01");
+    }
+
+    #[test]
+    fn a_port_is_handed_over_in_one_way() {
+        let error = |command: &[&str]| fill(&["a"], command).unwrap_err().to_string();
+        for mixed in [["{a}", "{a.stream}"], ["{a.stream}", "{a.dgram}"]] {
+            assert!(error(&mixed).contains("twice"), "{}", error(&mixed));
+        }
+        for mixed in [["x={a.fds}", "{a.stream}"], ["x={a.stream}", "x={a.dgram}"], ["{a}", "x={a.dgram}"]] {
+            assert!(error(&mixed).contains("one NIC for a port"), "{}", error(&mixed));
+        }
+        assert!(error(&["{a.mcast}"]).contains("without crossing a port"));
+        assert!(error(&["{a.packet}"]).contains("past the port's programs"));
+    }
+
+    #[test]
     fn arguments_that_are_not_utf8_pass() {
         let raw = OsString::from_vec(vec![b'x', 0xff, b'{']);
         let template = Template::parse(std::slice::from_ref(&raw), &[]).unwrap();
@@ -283,7 +378,8 @@ mod tests {
         assert!(error(&["a"], &["{a}", "{b}"]).contains("`{b}` names no port of this command"));
         assert!(error(&["a"], &["{a}", "{b.fds}"]).contains("`{b.fds}` names no port"));
         assert!(
-            error(&["a"], &["{a}", "{a.ip}"]).contains("there are fds, vhostfds, mac, ifname and queues")
+            error(&["a"], &["{a}", "{a.ip}"])
+                .contains("there are fds, vhostfds, mac, ifname, queues, stream and dgram")
         );
         assert!(error(&["a"], &["x={a}"]).contains("an argument of its own in `x={a}`"));
         assert!(error(&["a"], &["{a}", "{a}"]).contains("twice"));
