@@ -68,6 +68,8 @@ pub fn confine(keep: &[RawFd]) -> Result<(), (Step, io::Error)> {
 }
 
 fn close_others(keep: &[RawFd]) -> io::Result<()> {
+    // A folder is held like a descriptor: its file system could not be unmounted.
+    std::env::set_current_dir("/")?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     for standard in [libc::STDIN_FILENO, libc::STDOUT_FILENO] {
         // SAFETY: dup2(2) takes numbers; what it closes is not used by this process.

@@ -42,3 +42,9 @@ pub fn new_session() -> io::Result<()> {
     // SAFETY: no arguments.
     if unsafe { libc::setsid() } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+/// Lets this process be told of its children's ends, also if whoever started it ignored SIGCHLD, which exec(2) keeps.
+pub fn heed_children() {
+    // SAFETY: the default action runs no code of this process.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}

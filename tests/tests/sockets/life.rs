@@ -47,6 +47,12 @@ fn has_nothing(pid: u32) {
     }
 }
 
+/// It holds no file system but the root.
+#[track_caller]
+fn is_nowhere(pid: u32) {
+    assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), Path::new("/"));
+}
+
 /// What the descriptors of a process are, without their numbers; sorted.
 fn descriptors(pid: u32) -> Vec<String> {
     let links = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
@@ -65,6 +71,7 @@ fn a_relay_of_run_has_no_privileges_and_only_its_own_descriptors() {
         let vmm = vmm(sandbox, "{web1.stream}");
         let [pid] = relays_of(None)[..] else { panic!("one relay") };
         has_nothing(pid);
+        is_nowhere(pid);
         assert_ne!(
             status(pid, "PPid"),
             vmm.pid().to_string(),

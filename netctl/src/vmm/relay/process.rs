@@ -13,7 +13,7 @@ use super::counters::{Counters, End};
 use super::endpoint::Endpoint;
 use super::pump::Pump;
 use crate::fd::confine::{Step, confine};
-use crate::fd::process::{Forked, exit_now, fork, new_session};
+use crate::fd::process::{Forked, exit_now, fork, heed_children, new_session};
 use crate::fd::socket::set_nonblocking;
 
 /// A relay that is ready to be started; port and socket are free again if it is dropped.
@@ -91,6 +91,7 @@ impl Relay {
     /// [`RelayError::Start`].
     pub fn run(self, begun: impl FnOnce()) -> Result<bool, RelayError> {
         let (ours, theirs) = UnixStream::pair().map_err(|e| self.failed("be waited for", e))?;
+        heed_children();
         let mut signals = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD] {
             signals.add(signal);
