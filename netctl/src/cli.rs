@@ -3,6 +3,7 @@
 mod fd;
 mod libvirt;
 mod port;
+mod relay;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use crate::vmm::Vmm;
 pub use fd::{FdCommand, FdInspectArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
+pub use relay::RelayArgs;
 
 /// Access control and descriptors for the network ports of virtual machines.
 ///
@@ -110,6 +112,14 @@ pub enum Command {
     /// docs/libvirt.md. `--install` writes the scripts that libvirt calls.
     #[command(after_help = "Example:\n  netctl libvirt-hook --install --dry-run")]
     LibvirtHook(LibvirtHookArgs),
+    /// Give a port to a monitor that takes frames on a socket.
+    ///
+    /// Moves frames between the socket and the port, where the port's programs judge them, until the connection ends or it is
+    /// stopped; with --listen, for one monitor after the other. Holds the port meanwhile. Its process has no privileges.
+    #[command(
+        after_help = "Example:\n  netctl relay web1 --listen unix:/run/web1.sock\n  netctl relay web1 --listen tcp:5000"
+    )]
+    Relay(RelayArgs),
 
     /// Would this flow be allowed, by which rule, at which port?
     ///

@@ -61,6 +61,10 @@ pub enum Error {
     #[error("cannot change the hook {path}", path = path.display())]
     Hooks { path: PathBuf, source: io::Error },
     #[error(transparent)]
+    Relay(#[from] crate::vmm::relay::RelayError),
+    #[error("the relay of port `{port}` ended before it was told to; its last line says why")]
+    RelayEnded { port: String },
+    #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),

@@ -1,5 +1,5 @@
 //! What netctl's tests, its demo and its benchmark stand on: a private world per test ([`sandbox`]),
-//! guests ([`guest`]) on real taps and macvtaps ([`tap`]), a switch ([`switch`]), guests in QEMU ([`machine`]), frames of any shape ([`frame`]),
+//! guests ([`guest`]) on real taps and macvtaps ([`tap`]) and on sockets ([`nic`]), a switch ([`switch`]), guests in QEMU ([`machine`]), frames of any shape ([`frame`]),
 //! and the `netctl` binary ([`cli`]). Nothing here knows what a policy means.
 
 pub mod bench;
@@ -13,6 +13,7 @@ pub mod lab;
 pub mod machine;
 pub mod macvtap;
 pub mod monitor;
+pub mod nic;
 pub mod policies;
 pub mod process;
 pub mod sandbox;

@@ -62,6 +62,17 @@ impl Machine {
         Ok(Self { running: sandbox.start_netctl(arguments), port: boot.port.to_owned() })
     }
 
+    /// The same, with another placeholder for its NIC than the port's own: `{web1.stream}`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_on(sandbox: &Sandbox, boot: Boot<'_>, qemu: &Path, nic: &str) -> Result<Self> {
+        let mut arguments = netctl_arguments(&images()?, boot, qemu);
+        let own = arguments.last_mut().context("a command line")?;
+        nic.clone_into(own);
+        Ok(Self { running: sandbox.start_netctl(arguments), port: boot.port.to_owned() })
+    }
+
     /// Starts `monitor`, a QEMU and what comes before it, with `nic` as the options of the guest's NIC; `images` is the
     /// folder of [`images`] or a copy of it.
     ///

@@ -31,6 +31,8 @@ pub(crate) enum Target {
     Kinds,
     /// The drop-in for qemu-bridge-helper, beside the stock one
     Helper,
+    /// Ports handed over as sockets, by relays
+    Sockets,
     /// Real QEMU guests
     Vm,
     /// libvirt: its hooks, and guests of a real libvirtd

@@ -13,6 +13,7 @@ mod map;
 mod network;
 mod pool;
 mod port;
+mod relay;
 mod run;
 mod show;
 mod stats;
@@ -42,6 +43,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         // Parsed by itself, before anything else: `main` does not let it come here.
         Command::Helper(args) => Ok(Outcome::yes_if(crate::helper::run(args.arguments.iter().cloned()) == 0)),
         Command::LibvirtHook(args) => libvirt::run(bpffs, args, out),
+        Command::Relay(args) => relay::run(bpffs, args),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Flows(args) => flows::run(bpffs, args, out),

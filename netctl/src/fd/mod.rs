@@ -3,6 +3,7 @@
 //! The home of `unsafe` for ioctls, detached mounts, sockets and other processes' descriptors. Every descriptor is close-on-exec until [`hand_over`]. Which
 //! interfaces exist and how they are plugged in is the business of [`crate::network`].
 
+pub mod confine;
 mod detached;
 mod error;
 pub mod inherited;
@@ -13,7 +14,10 @@ pub mod macvtap;
 mod namespace;
 pub mod node;
 pub mod packet;
+pub mod process;
+mod seccomp;
 mod setup;
+pub mod socket;
 pub mod sysfs;
 pub mod tap;
 pub mod vhost;

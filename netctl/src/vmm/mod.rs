@@ -1,5 +1,6 @@
 //! Ports for VMMs: [`open`] opens the descriptors, [`run`] becomes the VMM with them (`netctl run PORT… -- VMM ARGS…`),
 //! [`template`] fills its arguments in. [`Vmm`] knows which VMMs there are, and one file for each knows its syntax.
+//! [`relay`] gives a port to a VMM that takes a socket.
 //!
 //! What a port is and whether it may run is known to the caller.
 
@@ -9,7 +10,9 @@ pub mod firecracker;
 mod known;
 pub mod open;
 pub mod qemu;
+pub mod relay;
 pub mod run;
+pub mod socket;
 pub mod template;
 
 use crate::config::{Mac, PortKind, TapOptions, Vhost};
@@ -38,7 +41,7 @@ pub struct RunPort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenPort<'a> {
     pub port: &'a RunPort,
-    /// Numbers of the descriptors, one for each queue; none where the VMM opens the interface itself.
+    /// Numbers of the descriptors, one for each queue, or of the one socket; none where the VMM opens the interface itself.
     pub fds: Vec<i32>,
     /// One for each queue, or why there are none.
     pub vhost_fds: Result<Vec<i32>, String>,

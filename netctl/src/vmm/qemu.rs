@@ -1,10 +1,22 @@
 //! QEMU's syntax for a port (`qemu-system-x86_64 -help`, net/tap.c of QEMU 7.2 to 10).
 
-use super::{OpenPort, list};
+use super::socket::SocketKind;
+use super::{OpenPort, RunPort, list};
 
 /// The arguments that give a guest its NIC: a tap backend and a virtio device.
 pub fn arguments(open: &OpenPort<'_>, id: &str) -> Vec<String> {
-    vec!["-netdev".to_owned(), netdev(open, id), "-device".to_owned(), device(open, id)]
+    vec!["-netdev".to_owned(), netdev(open, id), "-device".to_owned(), device(open.port, id)]
+}
+
+/// Likewise, by a socket (net/stream.c and net/dgram.c, from QEMU 7.2 on), which has one queue.
+pub fn socket_arguments(open: &OpenPort<'_>, id: &str, kind: SocketKind) -> Vec<String> {
+    let fd = list(&open.fds, ':');
+    let netdev = match kind {
+        SocketKind::Stream => format!("stream,id={id},addr.type=fd,addr.str={fd}"),
+        SocketKind::Messages => format!("dgram,id={id},local.type=fd,local.str={fd}"),
+    };
+    let port = RunPort { queues: 1, ..open.port.clone() };
+    vec!["-netdev".to_owned(), netdev, "-device".to_owned(), device(&port, id)]
 }
 
 /// `fds` also for one queue. vhost needs as many descriptors as there are queues; without it the option is
@@ -17,8 +29,7 @@ fn netdev(open: &OpenPort<'_>, id: &str) -> String {
     format!("tap,id={id},fds={}{vhost}", list(&open.fds, ':'))
 }
 
-fn device(open: &OpenPort<'_>, id: &str) -> String {
-    let port = open.port;
+fn device(port: &RunPort, id: &str) -> String {
     let mut device = format!("virtio-net-pci,netdev={id},id={id}-nic,mac={}", port.mac);
     if port.queues > 1 {
         // One vector for each direction of each queue, one for the configuration, one for the control queue.
@@ -97,6 +108,21 @@ pub(super) mod tests {
                 "-device",
                 "virtio-net-pci,netdev=a,id=a-nic,mac=52:54:00:00:00:11,mq=on,vectors=6,host_mtu=9000"
             ]
+        );
+    }
+
+    #[test]
+    fn sockets_have_one_queue() {
+        let port = port(4, None);
+        let open = OpenPort { port: &port, fds: vec![3], vhost_fds: Err("a socket".into()) };
+        let device = "virtio-net-pci,netdev=a,id=a-nic,mac=52:54:00:00:00:11";
+        assert_eq!(
+            socket_arguments(&open, "a", SocketKind::Stream),
+            ["-netdev", "stream,id=a,addr.type=fd,addr.str=3", "-device", device]
+        );
+        assert_eq!(
+            socket_arguments(&open, "a", SocketKind::Messages)[1],
+            "dgram,id=a,local.type=fd,local.str=3"
         );
     }
 

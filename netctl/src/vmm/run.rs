@@ -11,8 +11,10 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use super::open::{self, OpenError, Opened};
+use super::relay::{Relay, RelayError};
+use super::socket::{self, SocketPort};
 use super::template::{Needs, Template, TemplateError};
-use super::{RunPort, Vmm};
+use super::{OpenPort, RunPort, Vmm};
 use crate::config::Vhost;
 use crate::fd::hand_over;
 use crate::network::Netlink;
@@ -24,6 +26,8 @@ pub enum RunError {
     Template(#[from] TemplateError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     #[error("cannot hand the descriptors over")]
     HandOver(#[source] io::Error),
     #[error("cannot run `{program}`")]
@@ -48,6 +52,29 @@ pub struct Ready {
     /// What the user did not ask for: ports that fall back from vhost, and why.
     pub notes: Vec<String>,
     fds: Vec<OwnedFd>,
+    relays: Vec<Relay>,
+}
+
+/// A port as the command asks for it.
+enum Handed {
+    Queues(Opened),
+    Socket(SocketPort),
+}
+
+impl Handed {
+    fn describe(&self) -> OpenPort<'_> {
+        match self {
+            Self::Queues(opened) => opened.describe(),
+            Self::Socket(socket) => socket.describe(),
+        }
+    }
+
+    fn note(&self) -> Option<String> {
+        match self {
+            Self::Queues(opened) => opened.note(),
+            Self::Socket(_) => None,
+        }
+    }
 }
 
 /// Opens what the command names of `ports`, and fills it in.
@@ -58,12 +85,24 @@ pub async fn prepare(netlink: &Netlink, ports: &[RunPort], launch: &Launch) -> R
     let template = Template::parse(&launch.command, ports, launch.vmm)?;
     let mut opened = Vec::new();
     for (index, port) in ports.iter().enumerate() {
-        opened.push(open_needed(netlink, port, template.needs(index)).await?);
+        opened.push(match template.socket(index) {
+            None => Handed::Queues(open_needed(netlink, port, template.needs(index)).await?),
+            Some(kind) => Handed::Socket(socket::open(netlink, port, kind).await?),
+        });
     }
-    let notes = opened.iter().filter_map(Opened::note).collect();
-    let arguments = template.fill(&opened.iter().map(Opened::describe).collect::<Vec<_>>())?;
-    let fds = opened.into_iter().flat_map(Opened::into_fds);
-    Ok(Ready { arguments, notes, fds: fds.collect() })
+    let notes = opened.iter().filter_map(Handed::note).collect();
+    let arguments = template.fill(&opened.iter().map(Handed::describe).collect::<Vec<_>>())?;
+    let mut ready = Ready { arguments, notes, fds: Vec::new(), relays: Vec::new() };
+    for handed in opened {
+        match handed {
+            Handed::Queues(opened) => ready.fds.extend(opened.into_fds()),
+            Handed::Socket(socket) => {
+                ready.fds.push(socket.fd);
+                ready.relays.push(socket.relay);
+            }
+        }
+    }
+    Ok(ready)
 }
 
 /// A port that the VMM opens itself, by its name, is opened and closed again: so it is there, free, and as new.
@@ -92,6 +131,12 @@ impl Ready {
         let Some((program, arguments)) = self.arguments.split_first() else {
             return TemplateError::NoCommand.into();
         };
+        // If the exec fails, their other ends close with this process, and they end.
+        for relay in self.relays {
+            if let Err(e) = relay.detach() {
+                return e.into();
+            }
+        }
         for fd in &self.fds {
             if let Err(e) = hand_over(fd.as_fd()) {
                 return RunError::HandOver(e);

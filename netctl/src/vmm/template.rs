@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::socket::SocketKind;
 use super::{OpenPort, RunPort, Vmm, list, qemu};
 use crate::config::Vhost;
 
@@ -16,6 +17,8 @@ pub struct Template {
     ids: Vec<String>,
     /// Whose syntax `{web1}` becomes.
     vmm: Option<Vmm>,
+    /// For each port, how it is handed over: by a socket, or by its queues.
+    sockets: Vec<Option<SocketKind>>,
 }
 
 /// What a command uses of a port.
@@ -30,6 +33,8 @@ pub struct Needs {
 enum Argument {
     /// `{web1}` alone: several arguments in its place.
     Port(usize),
+    /// `{web1.stream}` alone: likewise.
+    Socket(usize, SocketKind),
     Pieces(Vec<Piece>),
 }
 
@@ -47,6 +52,8 @@ enum Key {
     Mac,
     Interface,
     Queues,
+    /// Inside an argument: the number of the descriptor.
+    Socket(SocketKind),
 }
 
 /// Why arguments cannot be filled in.
@@ -64,7 +71,24 @@ pub enum TemplateError {
     PlaceholderTwice { port: String },
     #[error("`{{{name}}}` names no port of this command; add the port before `--`, or write `{{{{{name}}}`")]
     UnknownPort { name: String },
-    #[error("`{{{port}.{key}}}` is not known; there are fds, vhostfds, mac, ifname and queues")]
+    #[error(
+        "port `{port}` is used as a socket and by its queues, or as sockets of two kinds; \
+         a guest has one NIC for a port"
+    )]
+    MixedKinds { port: String },
+    #[error(
+        "`{{{port}.mcast}}`: guests of a multicast group would reach each other without crossing a port; \
+         use `{{{port}.stream}}` or `{{{port}.dgram}}`"
+    )]
+    Multicast { port: String },
+    #[error(
+        "`{{{port}.packet}}`: whoever holds a packet socket can send on every interface of the host and past the \
+         port's programs; use `{{{port}.stream}}` or `{{{port}.dgram}}`"
+    )]
+    Packet { port: String },
+    #[error(
+        "`{{{port}.{key}}}` is not known; there are fds, vhostfds, mac, ifname, queues, stream and dgram"
+    )]
     UnknownKey { port: String, key: String },
     #[error(
         "`{{{port}}}` has to be an argument of its own in `{argument}`; inside one there is `{{{port}.fds}}`"
@@ -107,7 +131,8 @@ impl Template {
         let arguments: Vec<_> =
             command.iter().map(|argument| Argument::parse(argument, &names)).collect::<Result<_, _>>()?;
         let vmm = vmm.or_else(|| Vmm::of_command(command));
-        let template = Self { arguments, ids: qemu::ids(names.iter().copied()), vmm };
+        let sockets = vec![None; names.len()];
+        let mut template = Self { arguments, ids: qemu::ids(names.iter().copied()), vmm, sockets };
         for (index, port) in ports.iter().enumerate() {
             if names[..index].contains(&port.name.as_str()) {
                 return Err(TemplateError::PortTwice { port: port.name.clone() });
@@ -115,7 +140,17 @@ impl Template {
             template.check_place(index, port)?;
             template.check_vmm(index, port, program)?;
         }
+        for index in 0..ports.len() {
+            let kind = socket_kind(&template.arguments, index);
+            template.sockets[index] =
+                kind.map_err(|Mixed| TemplateError::MixedKinds { port: ports[index].name.clone() })?;
+        }
         Ok(template)
+    }
+
+    /// The socket that the port of [`Self::parse`] by this index is handed over by; `None` for its queues.
+    pub fn socket(&self, port: usize) -> Option<SocketKind> {
+        self.sockets.get(port).copied().flatten()
     }
 
     fn check_place(&self, index: usize, port: &RunPort) -> Result<(), TemplateError> {
@@ -123,7 +158,7 @@ impl Template {
         if !self.arguments.iter().any(|argument| argument.names(index)) {
             return Err(TemplateError::Unused { port: port() });
         }
-        if self.whole(index) > 1 {
+        if self.arguments.iter().filter(|argument| argument.is_nic(index)).count() > 1 {
             return Err(TemplateError::PlaceholderTwice { port: port() });
         }
         Ok(())
@@ -132,10 +167,15 @@ impl Template {
     fn check_vmm(&self, index: usize, port: &RunPort, program: &OsStr) -> Result<(), TemplateError> {
         let name = || port.name.clone();
         let whole = self.whole(index) > 0;
+        let nic = self.arguments.iter().any(|argument| argument.is_nic(index));
         match self.vmm {
-            None if whole => {
+            None if nic => {
                 let program = program.to_string_lossy().into_owned();
                 return Err(TemplateError::UnknownVmm { port: name(), program });
+            }
+            Some(vmm) if nic && !whole && vmm != Vmm::Qemu => {
+                let reason = "it takes no sockets".to_owned();
+                return Err(TemplateError::Unsuitable { port: name(), vmm, reason });
             }
             Some(vmm) if whole || vmm == Vmm::Firecracker => {
                 if let Some(reason) = vmm.refusal(port) {
@@ -179,6 +219,10 @@ impl Template {
                     let arguments = self.vmm.and_then(|vmm| vmm.arguments(&ports[*index], &self.ids[*index]));
                     filled.extend(arguments.into_iter().flatten().map(OsString::from));
                 }
+                Argument::Socket(index, kind) => {
+                    let arguments = qemu::socket_arguments(&ports[*index], &self.ids[*index], *kind);
+                    filled.extend(arguments.into_iter().map(Into::into));
+                }
                 Argument::Pieces(pieces) => filled.push(fill_pieces(pieces, ports)?),
             }
         }
@@ -203,6 +247,9 @@ impl Argument {
                         let argument = argument.to_string_lossy().into_owned();
                         return Err(TemplateError::NotAlone { port: names[index].to_owned(), argument });
                     }
+                    (index, Some(Key::Socket(kind))) if found.length == bytes.len() => {
+                        return Ok(Self::Socket(index, kind));
+                    }
                     (index, Some(key)) => pieces.push(Piece::Value(index, key, found.separator)),
                 }
                 at += found.length;
@@ -216,7 +263,7 @@ impl Argument {
 
     fn names(&self, port: usize) -> bool {
         match self {
-            Self::Port(index) => *index == port,
+            Self::Port(index) | Self::Socket(index, _) => *index == port,
             Self::Pieces(pieces) => {
                 pieces.iter().any(|p| matches!(p, Piece::Value(index, ..) if *index == port))
             }
@@ -225,12 +272,41 @@ impl Argument {
 
     fn has(&self, port: usize, wanted: Key) -> bool {
         match self {
-            Self::Port(_) => false,
+            Self::Port(_) | Self::Socket(..) => false,
             Self::Pieces(pieces) => pieces
                 .iter()
                 .any(|p| matches!(p, Piece::Value(index, key, _) if (*index, *key) == (port, wanted))),
         }
     }
+
+    /// Whether it becomes the port's NIC.
+    fn is_nic(&self, port: usize) -> bool {
+        matches!(self, Self::Port(index) | Self::Socket(index, _) if *index == port)
+    }
+
+    /// How it uses the descriptors of the port.
+    fn kinds(&self, port: usize) -> Vec<Option<SocketKind>> {
+        let of_piece = |piece: &Piece| match piece {
+            Piece::Value(index, Key::Socket(kind), _) if *index == port => Some(Some(*kind)),
+            Piece::Value(index, Key::Fds | Key::VhostFds | Key::Queues, _) if *index == port => Some(None),
+            _ => None,
+        };
+        match self {
+            Self::Port(index) if *index == port => vec![None],
+            Self::Socket(index, kind) if *index == port => vec![Some(*kind)],
+            Self::Pieces(pieces) => pieces.iter().filter_map(of_piece).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+struct Mixed;
+
+/// The one way in which all arguments use the descriptors of a port.
+fn socket_kind(arguments: &[Argument], port: usize) -> Result<Option<SocketKind>, Mixed> {
+    let mut kinds = arguments.iter().flat_map(|argument| argument.kinds(port));
+    let first = kinds.next().flatten();
+    if kinds.all(|kind| kind == first) { Ok(first) } else { Err(Mixed) }
 }
 
 /// `{NAME}`, `{NAME.KEY}` or `{NAME.KEY,}`.
@@ -269,6 +345,10 @@ fn resolve(found: &Placeholder<'_>, names: &[&str]) -> Result<(usize, Option<Key
         "mac" => Key::Mac,
         "ifname" => Key::Interface,
         "queues" => Key::Queues,
+        "stream" => Key::Socket(SocketKind::Stream),
+        "dgram" => Key::Socket(SocketKind::Messages),
+        "packet" => return Err(TemplateError::Packet { port: port.to_owned() }),
+        "mcast" => return Err(TemplateError::Multicast { port: port.to_owned() }),
         _ => return Err(TemplateError::UnknownKey { port: port.to_owned(), key: key.to_owned() }),
     };
     Ok((index, Some(key)))
@@ -289,7 +369,7 @@ fn fill_pieces(pieces: &[Piece], ports: &[OpenPort<'_>]) -> Result<OsString, Tem
 
 fn value(open: &OpenPort<'_>, key: Key, separator: char) -> Result<String, TemplateError> {
     Ok(match key {
-        Key::Fds => list(&open.fds, separator),
+        Key::Fds | Key::Socket(_) => list(&open.fds, separator),
         Key::VhostFds => match &open.vhost_fds {
             Ok(fds) => list(fds, separator),
             Err(reason) => {

@@ -1,4 +1,4 @@
-//! A tap's queue as smoltcp's device: no offloads, so that checksums are made and checked by smoltcp.
+//! A tap's queue or a socket as smoltcp's device: no offloads, so that checksums are made and checked by smoltcp.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use smoltcp::wire::{
     Ipv4Packet, Ipv6Packet,
 };
 
-use crate::tap::Tap;
+use crate::nic::Nic;
 
 /// Ethernet header and an MTU of 1500.
 const MAX_FRAME_LEN: usize = 1514;
 
 #[derive(Debug)]
-pub(super) struct TapDevice {
-    tap: Arc<Tap>,
+pub(super) struct NicDevice {
+    nic: Arc<dyn Nic>,
     pub(super) received: u64,
     /// The interface was deleted.
     pub(super) gone: bool,
@@ -35,19 +35,19 @@ pub(super) struct Refusal {
     pub(super) code: u8,
 }
 
-impl TapDevice {
-    pub(super) fn new(tap: Arc<Tap>) -> Self {
-        Self { tap, received: 0, gone: false, refusals: Vec::new() }
+impl NicDevice {
+    pub(super) fn new(nic: Arc<dyn Nic>) -> Self {
+        Self { nic, received: 0, gone: false, refusals: Vec::new() }
     }
 }
 
-impl Device for TapDevice {
+impl Device for NicDevice {
     type RxToken<'a> = Received;
     type TxToken<'a> = Send<'a>;
 
     fn receive(&mut self, _: Instant) -> Option<(Received, Send<'_>)> {
-        let frame = match self.tap.try_recv() {
-            Ok(received) => received?.1,
+        let frame = match self.nic.try_recv() {
+            Ok(received) => received?,
             Err(_) => {
                 self.gone = true;
                 return None;
@@ -55,11 +55,11 @@ impl Device for TapDevice {
         };
         self.received += 1;
         self.refusals.extend(refusal(&frame));
-        Some((Received(frame), Send(&self.tap)))
+        Some((Received(frame), Send(&*self.nic)))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Send<'_>> {
-        Some(Send(&self.tap))
+        Some(Send(&*self.nic))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -79,8 +79,7 @@ impl RxToken for Received {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct Send<'a>(&'a Tap);
+pub(super) struct Send<'a>(&'a dyn Nic);
 
 impl TxToken for Send<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, fill: F) -> R {

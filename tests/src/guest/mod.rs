@@ -1,4 +1,4 @@
-//! A guest: smoltcp on the descriptor of a tap, in a thread of its own. It has one NIC, an echo service
+//! A guest: smoltcp on the descriptor of a tap or a socket, in a thread of its own. It has one NIC, an echo service
 //! where a test asks for one, and calls that answer "did it get through?" within a bounded time.
 //! A guest knows nothing of netctl: it sees frames and silence.
 
@@ -18,13 +18,14 @@ use anyhow::{Context, Result};
 use smoltcp::wire::IpCidr;
 
 use crate::frame::{Mac, link_local};
-use crate::tap::{Tap, wait_readable};
+use crate::nic::Nic;
+use crate::tap::wait_readable;
 use stack::Stack;
 
 pub use datagram::Answer;
 pub use tcp::{Conn, ConnectError};
 
-/// A running guest. Dropping it stops its thread and closes the tap's queue.
+/// A running guest. Dropping it stops its thread and closes its NIC.
 #[derive(Debug)]
 pub struct Guest {
     shared: Arc<Shared>,
@@ -38,21 +39,21 @@ impl Guest {
     ///
     /// # Errors
     /// If an address cannot be read, or the thread cannot be started.
-    pub fn start(tap: Tap, mac: Mac, addresses: &[&str]) -> Result<Self> {
+    pub fn start(nic: impl Nic + 'static, mac: Mac, addresses: &[&str]) -> Result<Self> {
         let parse = |text: &&str| {
             text.parse::<IpCidr>().map_err(|()| anyhow::anyhow!("{text:?} is not ADDRESS/PREFIX-LENGTH"))
         };
         let mut addresses = addresses.iter().map(parse).collect::<Result<Vec<_>>>()?;
         addresses.push(IpCidr::new(IpAddr::V6(link_local(mac)).into(), 64));
-        let tap = Arc::new(tap);
+        let nic: Arc<dyn Nic> = Arc::new(nic);
         let (wake, woken) = UnixStream::pair().context("cannot make a socket pair")?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
-        let stack = Stack::new(Arc::clone(&tap), mac, &addresses)?;
+        let stack = Stack::new(Arc::clone(&nic), mac, &addresses)?;
         let shared = Arc::new(Shared { stack: Mutex::new(stack), changed: Condvar::new(), wake });
         let worker = Arc::clone(&shared);
         let name = format!("guest {:02x}", mac[5]);
-        let thread = thread::Builder::new().name(name).spawn(move || worker.serve(&tap, &woken))?;
+        let thread = thread::Builder::new().name(name).spawn(move || worker.serve(&*nic, &woken))?;
         Ok(Self { shared, thread: Some(thread), mac })
     }
 
@@ -108,7 +109,7 @@ impl Shared {
     }
 
     /// Runs `attempt` each time the thread has worked, until it gives an answer; `None` after `limit`, or
-    /// when the tap is gone. An attempt that leaves the thread something to do wakes it itself.
+    /// when the NIC is gone. An attempt that leaves the thread something to do wakes it itself.
     fn wait<T>(&self, limit: Duration, mut attempt: impl FnMut(&mut Stack) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + limit;
         let mut stack = self.lock();
@@ -127,7 +128,7 @@ impl Shared {
     }
 
     /// The guest's thread.
-    fn serve(&self, tap: &Tap, woken: &UnixStream) {
+    fn serve(&self, nic: &dyn Nic, woken: &UnixStream) {
         loop {
             let delay = {
                 let mut stack = self.lock();
@@ -140,7 +141,7 @@ impl Shared {
                 }
                 stack.delay()
             };
-            if !delay.is_zero() && wait_readable(&[tap.as_fd(), woken.as_fd()], delay).is_err() {
+            if !delay.is_zero() && wait_readable(&[nic.as_fd(), woken.as_fd()], delay).is_err() {
                 return;
             }
             empty(woken);

@@ -11,9 +11,9 @@ use smoltcp::socket::{tcp, udp};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 
-use super::device::{Refusal, TapDevice};
+use super::device::{NicDevice, Refusal};
 use crate::frame::Mac;
-use crate::tap::Tap;
+use crate::nic::Nic;
 
 /// Listening sockets that a TCP service keeps, so that connections can come at the same time.
 const BACKLOG: usize = 4;
@@ -29,7 +29,7 @@ const FIRST_EPHEMERAL_PORT: u16 = 49152;
 pub(super) struct Stack {
     pub(super) interface: Interface,
     pub(super) sockets: SocketSet<'static>,
-    device: TapDevice,
+    device: NicDevice,
     tcp_services: Vec<TcpService>,
     udp_services: Vec<SocketHandle>,
     leaving: Vec<(SocketHandle, Instant)>,
@@ -51,8 +51,8 @@ impl std::fmt::Debug for Stack {
 }
 
 impl Stack {
-    pub(super) fn new(tap: Arc<Tap>, mac: Mac, addresses: &[IpCidr]) -> Result<Self> {
-        let mut device = TapDevice::new(tap);
+    pub(super) fn new(nic: Arc<dyn Nic>, mac: Mac, addresses: &[IpCidr]) -> Result<Self> {
+        let mut device = NicDevice::new(nic);
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(mac)));
         config.random_seed = u64::from_be_bytes([0, 0, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]]);
         let mut interface = Interface::new(config, &mut device, Instant::ZERO);

@@ -92,6 +92,13 @@ impl<'a> Lab<'a> {
             let mut guest = self.start(line);
             wait_for_carrier(name.split(',').next().unwrap_or_default(), &mut guest);
             guest.kill();
+        } else if line.starts_with("netctl relay ") && code == 0 {
+            let mut relay = self.start(line);
+            let begun = relay.wait_for_line(BEGUN, |said| said.starts_with("netctl: relay of port"));
+            assert!(begun.is_some(), "`{line}`: {:?}", relay.said());
+            relay.signal(Signal::SIGINT);
+            let status = relay.wait(BEGUN).unwrap_or_else(|| panic!("`{line}` goes on after ^C"));
+            assert_eq!(status.code(), Some(code), "`{line}`: {:?}", relay.said());
         } else if line.contains("--follow") {
             let mut following = self.start(line);
             assert!(

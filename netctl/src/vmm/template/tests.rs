@@ -143,9 +143,40 @@ fn what_cannot_be_filled_in_says_what_to_do() {
     assert!(error(&["a"], &["vmm"]).contains("put `{a}` where"));
     assert!(error(&["a"], &["kvm", "{a}", "{b}"]).contains("`{b}` names no port of this command"));
     assert!(error(&["a"], &["{a}", "{b.fds}"]).contains("`{b.fds}` names no port"));
-    assert!(error(&["a"], &["{a}", "{a.ip}"]).contains("there are fds, vhostfds, mac, ifname and queues"));
+    assert!(
+        error(&["a"], &["{a}", "{a.ip}"])
+            .contains("there are fds, vhostfds, mac, ifname, queues, stream and dgram")
+    );
     assert!(error(&["a"], &["x={a}"]).contains("an argument of its own in `x={a}`"));
     assert!(error(&["a"], &["kvm", "{a}", "{a}"]).contains("twice"));
     assert!(error(&["a", "a"], &["kvm", "{a}"]).contains("twice"));
     assert!(error(&["a"], &["{a.vhostfds}"]).contains("vhost = \"off\""));
+}
+
+#[test]
+fn a_socket_is_a_nic_where_it_stands_alone_and_else_a_number() {
+    let filled = fill(&["a", "b"], &["qemu", "{a.stream}", "socket,id=n,fd={b.dgram},mac={b.mac}"]).unwrap();
+    assert_eq!(filled[1..3], ["-netdev", "stream,id=a,addr.type=fd,addr.str=3:4"]);
+    assert_eq!(filled[5], "socket,id=n,fd=13:14,mac=02:00:00:00:00:01");
+}
+
+#[test]
+fn a_port_is_handed_over_in_one_way() {
+    let error = |command: &[&str]| fill(&["a"], command).unwrap_err().to_string();
+    for mixed in [["qemu", "{a}", "{a.stream}"], ["qemu", "{a.stream}", "{a.dgram}"]] {
+        assert!(error(&mixed).contains("twice"), "{}", error(&mixed));
+    }
+    for mixed in [["x={a.fds}", "{a.stream}"], ["x={a.stream}", "x={a.dgram}"], ["{a}", "x={a.dgram}"]] {
+        let mixed = [&["qemu"], &mixed[..]].concat();
+        assert!(error(&mixed).contains("one NIC for a port"), "{}", error(&mixed));
+    }
+    assert!(error(&["{a.mcast}"]).contains("without crossing a port"));
+    assert!(error(&["{a.packet}"]).contains("past the port's programs"));
+}
+
+#[test]
+fn a_socket_as_a_nic_is_for_qemu() {
+    let error = |command: &[&str]| fill(&["a"], command).unwrap_err().to_string();
+    assert!(error(&["crosvm", "{a.stream}"]).contains("not for crosvm: it takes no sockets"));
+    assert!(error(&["vmm", "{a.stream}"]).contains("`--vmm"));
 }
