@@ -18,7 +18,7 @@ use crate::config::PortKind;
 use crate::fd::tap::{self, Header};
 use crate::fd::{FdError, node::Node};
 use crate::kernel::attached::is_guarded;
-use crate::network::{Netlink, NetworkError, Observed, observe, set_user};
+use crate::network::{Interface, Netlink, NetworkError, Observed, observe, set_user};
 
 /// A queue that may be handed over.
 #[derive(Debug)]
@@ -95,19 +95,17 @@ impl Request<'_> {
     /// where several helpers run at once.
     fn confirm(&self, offer: &Offer<'_>, permit: &Permit<'_>) -> Result<String, Refusal> {
         let now = look()?;
-        let found = now.indexed(offer.interface.index);
-        let same =
-            found.filter(|it| it.up && it.alias == offer.interface.alias && it.name == offer.interface.name);
-        if same.is_none() {
+        let chosen = offer.interface;
+        let same = |found: &&Interface| found.up && found.alias == chosen.alias && found.name == chosen.name;
+        let Some(found) = now.indexed(chosen.index).filter(same) else {
             return Err(Refusal::Failed(format!("port `{}` has just been changed; try again", offer.name)));
-        }
-        let guarded =
-            self.privileges.with(&[CAP_NET_ADMIN], || is_guarded(offer.interface.index, offer.kind));
-        match guarded.map_err(Refusal::failed)? {
+        };
+        let ask = || is_guarded(found.index, offer.kind, found.programs());
+        match self.privileges.with(&[CAP_NET_ADMIN], ask).map_err(Refusal::failed)? {
             Ok(true) => permit.admit(self.caller, &self.held(&now, offer)?),
             Ok(false) => Err(Refusal::Denied(format!(
                 "port `{}` has no policy: netctl's programs are not on `{}`; run `netctl apply`",
-                offer.name, offer.interface.name
+                offer.name, found.name
             ))),
             Err(error) => {
                 Err(Refusal::Failed(format!("cannot ask for the programs of port `{}`: {error}", offer.name)))

@@ -172,6 +172,37 @@ fn ports_that_a_helper_cannot_give_are_refused_with_the_reason() {
     });
 }
 
+#[test]
+fn other_programs_on_a_port_are_not_taken_for_netctls() {
+    Sandbox::run(|sandbox| {
+        let world = lab(sandbox);
+        put(BRIDGE_CONF, Some("allow all\n"));
+        world.bridge(ALICE, "a1").interface();
+        // A kernel without tcx has netctl's filters instead, which are known by themselves.
+        if std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap().starts_with("6.1.") {
+            return;
+        }
+        let mark = current(sandbox);
+        let parts: Vec<&str> = mark.split('-').collect();
+        for (from, to) in [("4000000000", parts[4]), (parts[3], "4000000000")] {
+            sandbox.ip(&format!("link property del dev a1 altname {}", current(sandbox)));
+            sandbox.ip(&format!("link property add dev a1 altname netctl-programs-{}-{from}-{to}", parts[2]));
+            world
+                .bridge(ALICE, "a1")
+                .expect_refusal("port `a1` has no policy: netctl's programs are not on `a1`");
+        }
+        sandbox.netctl(["apply", "/run/host.toml"]).expect_code(0);
+        world.bridge(ALICE, "a1").interface();
+    });
+}
+
+/// The alternative name of a1 that says which programs it has.
+fn current(sandbox: &Sandbox) -> String {
+    let shown = sandbox.ip("link show a1");
+    let mut words = shown.split_whitespace();
+    words.find(|word| word.starts_with("netctl-programs-")).unwrap().to_owned()
+}
+
 /// Takes a pinned link of port a1 away, as a mishap would.
 fn detach(sandbox: &Sandbox, program: &str) {
     sandbox.assert_inside();
