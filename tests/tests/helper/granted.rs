@@ -1,5 +1,7 @@
 //! An unprivileged user gets what is granted, and nothing else; each decision is in the log.
 
+use std::os::fd::AsRawFd;
+
 use netctl_tests::sandbox::Sandbox;
 
 use crate::world::{ALICE, BOB, BRIDGE_CONF, GRANTS, World, ask_as, put};
@@ -107,6 +109,13 @@ fn a_limit_counts_the_ports_that_a_user_holds_now() {
             "user `alice` has as many ports as /etc/netctl/grants.toml allows at once, which is 1",
         );
         assert_eq!(world.bridge(BOB, "lab").interface(), "a2", "each user has a limit of their own");
+        // A guest can turn the carrier off, so that the port looks free.
+        let off: libc::c_int = 0;
+        // SAFETY: TUNSETCARRIER reads an int.
+        let done = unsafe { libc::ioctl(first.queues[0].as_raw_fd(), libc::TUNSETCARRIER, &raw const off) };
+        assert_eq!(done, 0);
+        assert_eq!(std::fs::read_to_string("/sys/class/net/a1/carrier").unwrap().trim(), "0");
+        world.bridge(ALICE, "a3").expect_refusal("as many ports as");
         // Whoever holds it: the port was given to alice.
         let elsewhere = first.queues[0].try_clone().unwrap();
         first.queues.clear();
