@@ -256,6 +256,7 @@ async fn enforce(
         on_uplinks.iter().try_for_each(|uplink| kernel.attach_uplink(uplink))?;
         filled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
+    mark_programs(kernel, netlink, (&ports, &observed)).await?;
     let attached = Kept {
         owners: (ports.iter().map(|port| port.name.to_owned()))
             .chain(on_uplinks.iter().map(|uplink| uplink_owner(uplink.network)))
@@ -265,6 +266,21 @@ async fn enforce(
             .collect(),
     };
     Ok(Running { generation: kernel.switch(filled)?, attached })
+}
+
+/// Tells who has CAP_NET_ADMIN only, as the bridge helper, which programs are on the ports. Adopted interfaces get no mark.
+async fn mark_programs(
+    kernel: &Kernel,
+    netlink: &Netlink,
+    (ports, observed): (&[AttachPort<'_>], &Observed),
+) -> Result<(), ApplyError> {
+    for port in ports {
+        let ours = observed.indexed(port.ifindex).filter(|found| found.tag().is_some());
+        if let (Some(interface), Some(programs)) = (ours, kernel.program_ids(port)?) {
+            network::set_programs(netlink, interface, programs).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Uplinks with `host-access`; the planner has made sure that they are there.

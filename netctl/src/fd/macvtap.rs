@@ -71,7 +71,18 @@ pub(super) fn device_holders(device: libc::dev_t) -> io::Result<BTreeSet<u32>> {
 fn holds(pid: u32, device: libc::dev_t) -> bool {
     let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     let is_device = |facts: fs::Metadata| facts.file_type().is_char_device() && facts.rdev() == device;
-    files.flatten().any(|file| fs::metadata(file.path()).is_ok_and(is_device))
+    files.flatten().any(|file| {
+        fs::metadata(file.path()).is_ok_and(is_device)
+            && !is_reference(&format!("/proc/{pid}/fdinfo/{}", file.file_name().to_string_lossy()))
+    })
+}
+
+/// Whether a descriptor is one of O_PATH, which opens no device, and which everybody may have of every node (proc(5)).
+fn is_reference(info: &str) -> bool {
+    let text = fs::read_to_string(info).unwrap_or_default();
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|octal| libc::c_int::from_str_radix(octal.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & libc::O_PATH != 0)
 }
 
 fn open_queue(interface: &str, queues: u16, device: libc::dev_t) -> Result<OwnedFd, FdError> {

@@ -82,6 +82,11 @@ impl Access {
 }
 
 impl Permit<'_> {
+    /// Whether it matters how many ports the user has.
+    pub(super) fn is_limited(&self) -> bool {
+        matches!(self, Self::Grants(grants) if grants.iter().all(|(_, grant)| grant.limit.is_some()))
+    }
+
     /// The first grant that has room for one more, as words for the log. `held`: the ports that the user has already.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use crate::config::PortKind;
 use crate::fd::tap::{self, Header};
 use crate::fd::{FdError, node::Node};
 use crate::kernel::attached::is_guarded;
-use crate::network::{Netlink, NetworkError, Observed, observe, set_user};
+use crate::network::{Interface, Netlink, NetworkError, Observed, observe, set_user};
 
 /// A queue that may be handed over.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Request<'_> {
     fn open(&self, observed: &Observed, offer: &Offer<'_>) -> Result<Given, Refusal> {
         let permit = self.access.permit(self.caller, offer)?;
         fit(offer)?;
-        permit.admit(self.caller, &self.held(observed, offer)?)?;
+        permit.admit(self.caller, &self.held(observed, (offer, &permit))?)?;
         let queue = match offer.kind {
             PortKind::Tap => self.open_tap(offer)?,
             PortKind::Macvtap => self.open_macvtap(offer)?,
@@ -95,19 +95,17 @@ impl Request<'_> {
     /// where several helpers run at once.
     fn confirm(&self, offer: &Offer<'_>, permit: &Permit<'_>) -> Result<String, Refusal> {
         let now = look()?;
-        let found = now.indexed(offer.interface.index);
-        let same =
-            found.filter(|it| it.up && it.alias == offer.interface.alias && it.name == offer.interface.name);
-        if same.is_none() {
+        let chosen = offer.interface;
+        let same = |found: &&Interface| found.up && found.alias == chosen.alias && found.name == chosen.name;
+        let Some(found) = now.indexed(chosen.index).filter(same) else {
             return Err(Refusal::Failed(format!("port `{}` has just been changed; try again", offer.name)));
-        }
-        let guarded =
-            self.privileges.with(&[CAP_NET_ADMIN], || is_guarded(offer.interface.index, offer.kind));
-        match guarded.map_err(Refusal::failed)? {
-            Ok(true) => permit.admit(self.caller, &self.held(&now, offer)?),
+        };
+        let ask = || is_guarded(found.index, offer.kind, found.programs());
+        match self.privileges.with(&[CAP_NET_ADMIN], ask).map_err(Refusal::failed)? {
+            Ok(true) => permit.admit(self.caller, &self.held(&now, (offer, permit))?),
             Ok(false) => Err(Refusal::Denied(format!(
                 "port `{}` has no policy: netctl's programs are not on `{}`; run `netctl apply`",
-                offer.name, offer.interface.name
+                offer.name, found.name
             ))),
             Err(error) => {
                 Err(Refusal::Failed(format!("cannot ask for the programs of port `{}`: {error}", offer.name)))
@@ -129,6 +127,14 @@ impl Request<'_> {
 
     /// The driver refuses nobody, so this looks for other holders before and after.
     fn open_macvtap(&self, offer: &Offer<'_>) -> Result<OwnedFd, Refusal> {
+        // A descriptor that is on its way through a socket is nobody's in /proc.
+        if let Some(uid) = offer.interface.user().filter(|uid| *uid != self.caller.uid) {
+            let name = offer.name;
+            return Err(Refusal::Denied(format!(
+                "port `{name}` was given to uid {uid} before, who can hold a macvtap unseen; `netctl port remove {name}` and \
+                 `netctl apply` make it anew"
+            )));
+        }
         let node = Node::find(&offer.identity()).map_err(|error| self.explain(offer, &error))?;
         let unused = || if self.is_held(&node)? { Err(busy(offer)) } else { Ok(()) };
         unused()?;
@@ -154,15 +160,23 @@ impl Request<'_> {
         Ok(!holders.map_err(Refusal::failed)?.map_err(Refusal::failed)?.is_empty())
     }
 
-    /// The ports that the helper gave this user and that are in use, by whomever; without the one that is asked for.
-    fn held<'a>(&self, observed: &'a Observed, asked: &Offer<'_>) -> Result<Vec<Offer<'a>>, Refusal> {
+    /// The ports that the helper gave this user and that are in use, by whomever; without the one that is asked for. None
+    /// if it does not matter.
+    fn held<'a>(
+        &self,
+        observed: &'a Observed,
+        (asked, permit): (&Offer<'_>, &Permit<'_>),
+    ) -> Result<Vec<Offer<'a>>, Refusal> {
+        if !permit.is_limited() {
+            return Ok(Vec::new());
+        }
         let others = offer::all(observed).into_iter().filter(|other| {
             other.interface.index != asked.interface.index && other.interface.user() == Some(self.caller.uid)
         });
         let mut held = Vec::new();
         for other in others {
             let in_use = match other.kind {
-                PortKind::Tap => other.interface.in_use(),
+                PortKind::Tap => other.interface.in_use() || self.is_tap_taken(&other)?,
                 // What cannot be found out counts.
                 PortKind::Macvtap => match Node::find(&other.identity()) {
                     Ok(node) => self.is_held(&node)?,
@@ -174,6 +188,13 @@ impl Request<'_> {
             }
         }
         Ok(held)
+    }
+
+    /// Asks the driver: who holds a tap can turn its carrier off (TUNSETCARRIER), and it looks free.
+    fn is_tap_taken(&self, offer: &Offer<'_>) -> Result<bool, Refusal> {
+        let name = &offer.interface.name;
+        let opened = self.privileges.with(&[CAP_NET_ADMIN], || tap::open(name, 1, Header::None));
+        Ok(!matches!(opened.map_err(Refusal::failed)?, Ok(_) | Err(FdError::Missing { .. })))
     }
 
     fn write_down(&self, offer: &Offer<'_>) -> Result<(), Refusal> {

@@ -21,6 +21,21 @@ impl Kernel {
         Ok(true)
     }
 
+    /// Identities of the programs on a port's hooks, by its links: from the guest, to the guest. `None` where they are
+    /// clsact filters.
+    pub fn program_ids(&self, port: &AttachPort<'_>) -> Result<Option<[u32; 2]>, KernelError> {
+        let fail = |source| KernelError::map("links", "asking about a link", source);
+        let mut ids = [0; 2];
+        for (id, direction) in ids.iter_mut().zip([Direction::FromGuest, Direction::ToGuest]) {
+            match sys::open_pin(&self.pins.link(port.name, program_name(direction))) {
+                Ok(link) => *id = sys::link_program(link.as_fd()).map_err(fail)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(fail(error)),
+            }
+        }
+        Ok(Some(ids))
+    }
+
     fn is_linked(&self, port: &AttachPort<'_>, direction: Direction) -> Result<bool, KernelError> {
         let fail = |source| KernelError::map("links", "asking about a link", source);
         match sys::open_pin(&self.pins.link(port.name, program_name(direction))) {

@@ -224,6 +224,16 @@ const LINK_TYPE_TCX: u32 = 11;
 
 /// The interface of a tcx link; 0 if it is gone, or if the link is of another kind.
 pub(super) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
+    let info = link_info(link)?;
+    Ok(if info.kind == LINK_TYPE_TCX { info.ifindex } else { 0 })
+}
+
+/// Identity of the program of a link.
+pub(super) fn link_program(link: BorrowedFd<'_>) -> io::Result<u32> {
+    Ok(link_info(link)?.prog_id)
+}
+
+fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
     let mut info = LinkInfo::default();
     let mut attr = InfoAttr {
         fd: number(link),
@@ -231,7 +241,7 @@ pub(super) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
         info: std::ptr::from_mut(&mut info) as u64,
     };
     bpf(OBJ_GET_INFO_BY_FD, &mut attr)?;
-    Ok(if info.kind == LINK_TYPE_TCX { info.ifindex } else { 0 })
+    Ok(info)
 }
 
 /// The part of `union bpf_attr` for BPF_PROG_QUERY.
@@ -251,14 +261,26 @@ struct QueryAttr {
     revision: u64,
 }
 
-/// How many programs a tcx hook has; `attach_type` is BPF_TCX_INGRESS or BPF_TCX_EGRESS. Needs CAP_NET_ADMIN and nothing
-/// else. 0 on a kernel without tcx.
-pub(super) fn count_tcx(ifindex: u32, attach_type: u32) -> io::Result<u32> {
-    let mut attr = QueryAttr { ifindex, attach_type, ..QueryAttr::default() };
+/// Identities of the programs on a tcx hook; `attach_type` is BPF_TCX_INGRESS or BPF_TCX_EGRESS. Needs CAP_NET_ADMIN and
+/// nothing else. None on a kernel without tcx.
+pub(super) fn tcx_programs(ifindex: u32, attach_type: u32) -> io::Result<Vec<u32>> {
+    /// linux/bpf_mprog.h
+    const BPF_MPROG_MAX: usize = 64;
+    let mut ids = vec![0u32; BPF_MPROG_MAX];
+    let mut attr = QueryAttr {
+        ifindex,
+        attach_type,
+        programs: ids.as_mut_ptr() as u64,
+        count: BPF_MPROG_MAX as u32,
+        ..QueryAttr::default()
+    };
     match bpf(PROG_QUERY, &mut attr) {
-        Ok(_) => Ok(attr.count),
+        Ok(_) => {
+            ids.truncate(attr.count as usize);
+            Ok(ids)
+        }
         // EINVAL: the attach type is not known, or compiled out.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOENT)) => Ok(0),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOENT)) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

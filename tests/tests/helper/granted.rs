@@ -1,5 +1,7 @@
 //! An unprivileged user gets what is granted, and nothing else; each decision is in the log.
 
+use std::os::fd::AsRawFd;
+
 use netctl_tests::sandbox::Sandbox;
 
 use crate::world::{ALICE, BOB, BRIDGE_CONF, GRANTS, World, ask_as, put};
@@ -107,6 +109,13 @@ fn a_limit_counts_the_ports_that_a_user_holds_now() {
             "user `alice` has as many ports as /etc/netctl/grants.toml allows at once, which is 1",
         );
         assert_eq!(world.bridge(BOB, "lab").interface(), "a2", "each user has a limit of their own");
+        // A guest can turn the carrier off, so that the port looks free.
+        let off: libc::c_int = 0;
+        // SAFETY: TUNSETCARRIER reads an int.
+        let done = unsafe { libc::ioctl(first.queues[0].as_raw_fd(), libc::TUNSETCARRIER, &raw const off) };
+        assert_eq!(done, 0);
+        assert_eq!(std::fs::read_to_string("/sys/class/net/a1/carrier").unwrap().trim(), "0");
+        world.bridge(ALICE, "a3").expect_refusal("as many ports as");
         // Whoever holds it: the port was given to alice.
         let elsewhere = first.queues[0].try_clone().unwrap();
         first.queues.clear();
@@ -170,6 +179,37 @@ fn ports_that_a_helper_cannot_give_are_refused_with_the_reason() {
         world.install("cap_net_raw+p");
         world.bridge(ALICE, "a1").expect_refusal("too few capabilities for taps; `setcap cap_net_admin+p`");
     });
+}
+
+#[test]
+fn other_programs_on_a_port_are_not_taken_for_netctls() {
+    Sandbox::run(|sandbox| {
+        let world = lab(sandbox);
+        put(BRIDGE_CONF, Some("allow all\n"));
+        world.bridge(ALICE, "a1").interface();
+        // A kernel without tcx has netctl's filters instead, which are known by themselves.
+        if std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap().starts_with("6.1.") {
+            return;
+        }
+        let mark = current(sandbox);
+        let parts: Vec<&str> = mark.split('-').collect();
+        for (from, to) in [("4000000000", parts[4]), (parts[3], "4000000000")] {
+            sandbox.ip(&format!("link property del dev a1 altname {}", current(sandbox)));
+            sandbox.ip(&format!("link property add dev a1 altname netctl-programs-{}-{from}-{to}", parts[2]));
+            world
+                .bridge(ALICE, "a1")
+                .expect_refusal("port `a1` has no policy: netctl's programs are not on `a1`");
+        }
+        sandbox.netctl(["apply", "/run/host.toml"]).expect_code(0);
+        world.bridge(ALICE, "a1").interface();
+    });
+}
+
+/// The alternative name of a1 that says which programs it has.
+fn current(sandbox: &Sandbox) -> String {
+    let shown = sandbox.ip("link show a1");
+    let mut words = shown.split_whitespace();
+    words.find(|word| word.starts_with("netctl-programs-")).unwrap().to_owned()
 }
 
 /// Takes a pinned link of port a1 away, as a mishap would.

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 
 use netctl::fd::tap;
 use netctl_tests::sandbox::Sandbox;
 
-use crate::world::{ALICE, GRANTS, World, put};
+use crate::world::{ALICE, BOB, GRANTS, World, put};
 
 const CAPABILITIES: &str = "cap_net_admin,cap_dac_override,cap_sys_ptrace+p";
 
@@ -49,6 +50,35 @@ fn a_macvtap_in_use_is_not_given_and_counts_to_the_limit() {
         world.bridge(ALICE, "m2").expect_refusal("user `alice` has as many ports as");
         drop(held);
         assert_eq!(world.bridge(ALICE, "m2").interface(), "m2");
+    });
+}
+
+#[test]
+fn a_macvtap_that_another_user_had_is_not_given() {
+    Sandbox::run(|sandbox| {
+        let world = macvlan(sandbox);
+        world.install(CAPABILITIES);
+        world.make_node("m1");
+        put(GRANTS, Some("[[grant]]\nusers = [\"alice\", \"bob\"]\nnetworks = [\"direct\"]\n"));
+        world.bridge(ALICE, "m1").interface();
+        world
+            .bridge(BOB, "m1")
+            .expect_refusal("port `m1` was given to uid 1001 before, who can hold a macvtap unseen");
+        world.bridge(ALICE, "m1").interface();
+    });
+}
+
+#[test]
+fn a_reference_to_the_node_that_everybody_can_have_keeps_nobody_out() {
+    Sandbox::run(|sandbox| {
+        let world = macvlan(sandbox);
+        world.install(CAPABILITIES);
+        world.make_node("m1");
+        let index = fs::read_to_string("/sys/class/net/m1/ifindex").unwrap();
+        let mut open = fs::OpenOptions::new();
+        open.read(true).custom_flags(libc::O_PATH);
+        let _reference = open.open(format!("/dev/tap{}", index.trim())).unwrap();
+        world.bridge(ALICE, "m1").interface();
     });
 }
 
