@@ -76,6 +76,14 @@ impl Pins {
         self.version().exists()
     }
 
+    /// Whether a netctl with other layouts left something here, which this one cannot read.
+    pub fn of_other_version(&self) -> bool {
+        let is_version = |name: &str| name.strip_prefix('v').is_some_and(|n| n.parse::<u32>().is_ok());
+        let entries = fs::read_dir(self.root()).into_iter().flatten().flatten();
+        let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.any(|name| is_version(&name) && self.root().join(name) != self.version())
+    }
+
     pub fn root(&self) -> PathBuf {
         self.bpffs.join("netctl")
     }

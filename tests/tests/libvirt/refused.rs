@@ -119,6 +119,21 @@ fn metadata_that_cannot_be_done_is_refused_and_changes_nothing() {
     });
 }
 
+#[test]
+fn between_an_upgrade_and_the_next_apply_no_domain_starts() {
+    Sandbox::run(|sandbox| {
+        bridge(sandbox, "br0");
+        tap(sandbox, "vnet0", "br0");
+        std::fs::create_dir_all("/sys/fs/bpf/netctl/v0").unwrap();
+        let xml = domain(UUID, "", &nic("bridge", MAC, "vnet0"));
+        let done = hook(sandbox, "start", &xml).expect_code(2);
+        assert!(done.stderr.contains("a netctl of another version has applied what runs here"), "{done}");
+        hook(sandbox, "reconnect", &xml).expect_code(0);
+        apply(sandbox, BRIDGE);
+        refused(hook(sandbox, "start", &xml), "`vnet0` is on network `lab` of netctl");
+    });
+}
+
 /// What the document's parser refuses is "could not run": the metadata itself could be read.
 #[track_caller]
 fn refused_or_2(done: netctl_tests::process::Finished, wanted: &str) {

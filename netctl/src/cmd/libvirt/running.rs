@@ -15,6 +15,10 @@ use crate::libvirt::Edit;
 use crate::network::{self, Consent, Netlink, Observed};
 use crate::state::State;
 
+/// Between an upgrade and the next `apply` it is not known whose interfaces are whose.
+const OTHER_VERSION: &str = "a netctl of another version has applied what runs here, and this one cannot read it; run \
+                             `netctl apply FILE` with the document";
+
 /// What runs, which nobody else changes meanwhile.
 pub(super) struct Running<'a> {
     bpffs: &'a Path,
@@ -29,12 +33,15 @@ impl<'a> Running<'a> {
     /// # Errors
     /// What runs cannot be read: then it is not known whose the interfaces are.
     pub(super) fn begin(bpffs: &'a Path) -> Result<Option<Self>, Error> {
-        match Pins::at(bpffs) {
+        let pins = match Pins::at(bpffs) {
             Err(KernelError::NoBpffs(_)) => return Ok(None),
             other => other?,
         };
         let lock = Lock::take(bpffs)?;
         let state = match State::read(bpffs) {
+            Err(Error::Kernel(KernelError::NotRunning(_))) if pins.of_other_version() => {
+                return Err(Error::Edit(OTHER_VERSION.to_owned()));
+            }
             Err(Error::Kernel(KernelError::NotRunning(_))) => return Ok(None),
             other => other?,
         };
