@@ -30,6 +30,11 @@ pub enum Error {
          `netctl pool list` shows which"
     )]
     NotFiltered { name: String },
+    #[error(
+        "port `{name}` is not filtered: netctl's programs are not on `{interface}`, so it is not opened; \
+         `netctl apply` puts them there again"
+    )]
+    NotEnforced { name: String, interface: String },
     #[error("the running document does not parse; this netctl is older than the one that applied it")]
     RunningDocument,
     #[error("{0}")]
@@ -53,6 +58,12 @@ pub enum Error {
     Network(#[from] crate::network::NetworkError),
     #[error(transparent)]
     Run(#[from] crate::vmm::run::RunError),
+    #[error(transparent)]
+    Open(#[from] crate::vmm::open::OpenError),
+    #[error(transparent)]
+    Template(#[from] crate::vmm::template::TemplateError),
+    #[error(transparent)]
+    Pass(#[from] crate::fd::pass::PassError),
     #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]

@@ -9,6 +9,7 @@ mod flows;
 mod generate;
 mod map;
 mod network;
+mod open;
 mod pool;
 mod port;
 mod run;
@@ -36,6 +37,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Port(command) => port::run(bpffs, command, use_color(cli.color), out),
         Command::Pool(PoolCommand::List(args)) => pool::list(bpffs, args, out),
         Command::Run(args) => run::run(bpffs, args, out),
+        Command::Open(args) => open::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Flows(args) => flows::run(bpffs, args, out),

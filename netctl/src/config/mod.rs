@@ -26,7 +26,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use limits::*;
 pub use model::*;
 pub use owner::uid_of;
-pub use parse::port::UserLookup;
+pub use parse::port::{MAX_QUEUES, UserLookup};
 pub use parse::{Lookups, Parsed, parse, parse_bytes, parse_with, parse_with_users};
 pub use pick::{InterfaceKind, InterfaceLookup, Picked};
 pub use print::{print, print_rule_text};

@@ -1,6 +1,7 @@
 //! Descriptors: tap and macvtap queues and vhost devices, opened here and handed to a VMM; packet sockets.
 //!
-//! The home of `unsafe` for ioctls, detached mounts and packet sockets. Every descriptor is close-on-exec until [`hand_over`]. Which
+//! The home of `unsafe` for ioctls, detached mounts, packet sockets and inherited
+//! descriptors. Every descriptor is close-on-exec until [`hand_over`]. Which
 //! interfaces exist and how they are plugged in is the business of [`crate::network`].
 
 mod detached;
@@ -9,6 +10,7 @@ pub mod interface;
 mod ioctl;
 pub mod macvtap;
 pub mod packet;
+pub mod pass;
 pub mod sysfs;
 pub mod tap;
 pub mod vhost;

@@ -1,16 +1,21 @@
 //! Ports for VMMs: [`open`] opens the descriptors, [`run`] becomes the VMM with them (`netctl run PORT… -- VMM ARGS…`),
-//! [`template`] fills its arguments in. [`Vmm`] knows which VMMs there are, and one file for each knows its syntax.
+//! [`handover`] sends them to a process that runs already (`netctl open PORT…`). [`template`] fills a VMM's arguments in.
+//! [`Vmm`] knows which VMMs there are, and one file for each knows its syntax.
 //!
 //! What a port is and whether it may run is known to the caller.
 
 pub mod cloud_hypervisor;
 pub mod crosvm;
 pub mod firecracker;
+pub mod handover;
 mod known;
+pub mod listen;
 pub mod open;
+mod program;
 pub mod qemu;
 pub mod run;
 pub mod template;
+pub mod user;
 
 use crate::config::{Mac, PortKind, Vhost};
 

@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::run::Launch;
 use super::{OpenPort, RunPort, Vmm, list, qemu};
 use crate::config::Vhost;
 
@@ -16,6 +17,8 @@ pub struct Template {
     ids: Vec<String>,
     /// Whose syntax `{web1}` becomes.
     vmm: Option<Vmm>,
+    /// LISTEN_FDS tells of all descriptors.
+    listen: bool,
 }
 
 /// What a command uses of a port.
@@ -97,17 +100,20 @@ fn known() -> String {
 }
 
 impl Template {
-    /// `command` is the program and its arguments, in the syntax of `vmm`, else of the VMM that is recognised in it.
+    /// In the syntax of the VMM that is named, else of the one that is recognised in the command.
     ///
     /// # Errors
-    /// A placeholder that cannot be filled in, a port without one, or one that the VMM cannot use.
-    pub fn parse(command: &[OsString], ports: &[RunPort], vmm: Option<Vmm>) -> Result<Self, TemplateError> {
+    /// A placeholder that cannot be filled in, a port without one (but where LISTEN_FDS tells of it), or one that the VMM
+    /// cannot use.
+    pub fn parse(launch: &Launch, ports: &[RunPort]) -> Result<Self, TemplateError> {
+        let command = &launch.command;
         let program = command.first().ok_or(TemplateError::NoCommand)?;
         let names: Vec<&str> = ports.iter().map(|p| p.name.as_str()).collect();
         let arguments: Vec<_> =
             command.iter().map(|argument| Argument::parse(argument, &names)).collect::<Result<_, _>>()?;
-        let vmm = vmm.or_else(|| Vmm::of_command(command));
-        let template = Self { arguments, ids: qemu::ids(names.iter().copied()), vmm };
+        let vmm = launch.vmm.or_else(|| Vmm::of_command(command));
+        let ids = qemu::ids(names.iter().copied());
+        let template = Self { arguments, ids, vmm, listen: launch.listen.is_some() };
         for (index, port) in ports.iter().enumerate() {
             if names[..index].contains(&port.name.as_str()) {
                 return Err(TemplateError::PortTwice { port: port.name.clone() });
@@ -120,7 +126,7 @@ impl Template {
 
     fn check_place(&self, index: usize, port: &RunPort) -> Result<(), TemplateError> {
         let port = || port.name.clone();
-        if !self.arguments.iter().any(|argument| argument.names(index)) {
+        if !self.listen && !self.arguments.iter().any(|argument| argument.names(index)) {
             return Err(TemplateError::Unused { port: port() });
         }
         if self.whole(index) > 1 {
@@ -163,8 +169,8 @@ impl Template {
     pub fn needs(&self, index: usize) -> Needs {
         let has = |key| self.arguments.iter().any(|argument| argument.has(index, key));
         let whole = self.whole(index) > 0;
-        let vhost = has(Key::VhostFds) || whole && self.vmm.is_some_and(Vmm::takes_vhost);
-        Needs { queues: whole || has(Key::Fds), vhost }
+        let vhost = self.listen || has(Key::VhostFds) || whole && self.vmm.is_some_and(Vmm::takes_vhost);
+        Needs { queues: self.listen || whole || has(Key::Fds), vhost }
     }
 
     /// `ports` are those of [`Self::parse`], in the same order.
