@@ -27,3 +27,5 @@ mod refused_calls;
 mod run;
 #[path = "cli/status.rs"]
 mod status;
+#[path = "cli/vmms.rs"]
+mod vmms;
