@@ -6,12 +6,13 @@ use netctl_common::abi::Root;
 
 use crate::config::{self, Config, Device, PortKind};
 use crate::error::Error;
-use crate::fd::interface;
+use crate::fd::{FdError, interface};
 use crate::kernel::Kernel;
 use crate::kernel::attach::AttachPort;
 use crate::kernel::running::RunningPort;
 use crate::names::Names;
 use crate::vmm::RunPort;
+use crate::vmm::open::OpenError;
 
 /// One generation, as it was when it was read.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl State {
     /// That every frame of these ports crosses the programs: they are on the interface that runs, and it is still there.
     ///
     /// # Errors
-    /// [`Error::NotEnforced`].
+    /// [`Error::NotEnforced`], or that there is no such interface.
     pub fn ensure_enforced(&self, names: &[String]) -> Result<(), Error> {
         names.iter().try_for_each(|name| self.enforced(name))
     }
@@ -73,13 +74,17 @@ impl State {
     fn enforced(&self, name: &str) -> Result<(), Error> {
         let port = self.config.ports.get(name).ok_or_else(|| Error::no_port(name, &self.config))?;
         let interface = port.interface.as_str();
+        let index = interface::index(interface).ok_or_else(|| {
+            let source = FdError::Missing { interface: interface.to_owned() };
+            OpenError::Fd { port: name.to_owned(), source }
+        })?;
         let running = self.ports.iter().find(|running| running.name() == name);
         if let (Some(RunningPort { ifindex, entry }), Some(network)) =
             (running, self.config.networks.get(&port.network))
         {
             let (id, ifindex, kind) = (entry.id, *ifindex, network.kind.port_kind());
             let attached = AttachPort { name, id, interface, ifindex, kind };
-            if interface::index(interface) == Some(ifindex) && self.kernel.enforces(&attached)? {
+            if index == ifindex && self.kernel.enforces(&attached)? {
                 return Ok(());
             }
         }
