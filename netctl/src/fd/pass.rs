@@ -50,6 +50,8 @@ pub enum PassError {
 #[derive(Debug)]
 pub struct Channel {
     socket: OwnedFd,
+    /// [`PATIENCE`], but in tests.
+    patience: Duration,
 }
 
 impl Channel {
@@ -73,7 +75,7 @@ impl Channel {
         let patience = TimeVal::new(PATIENCE.as_secs().cast_signed(), 0);
         setsockopt(&socket, sockopt::SendTimeout, &patience)?;
         connect(socket.as_raw_fd(), address)?;
-        Ok(Self { socket })
+        Ok(Self { socket, patience: PATIENCE })
     }
 
     /// A socket that this process was started with. To be called before anything is opened, which could have its number.
@@ -92,7 +94,7 @@ impl Channel {
         if domain.family() != Some(AddressFamily::Unix) {
             return Err(PassError::NotUnix { number });
         }
-        Ok(Self { socket })
+        Ok(Self { socket, patience: PATIENCE })
     }
 
     /// One message. On a stream its descriptors come with its first byte, and end what one recvmsg(2) returns.
@@ -103,7 +105,7 @@ impl Channel {
         if fds.len() > MAX_FDS {
             return Err(PassError::TooMany { count: fds.len() });
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             match self.try_send(message, fds) {
                 Ok(sent) if sent == message.len() => return Ok(()),
@@ -135,5 +137,63 @@ impl Channel {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(e) => Err(PassError::Send(e.into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::UdpSocket;
+    use std::os::unix::net::{UnixDatagram, UnixStream};
+
+    use super::*;
+
+    fn channel(socket: impl Into<OwnedFd>) -> Channel {
+        Channel { socket: socket.into(), patience: Duration::from_millis(50) }
+    }
+
+    #[test]
+    fn a_message_reaches_the_peer_whole_and_a_peer_that_is_gone_is_told() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let ours = channel(ours);
+        ours.send(b"one\n", &[]).unwrap();
+        let mut text = [0; 8];
+        assert_eq!(theirs.read(&mut text).unwrap(), 4);
+        drop(theirs);
+        assert!(matches!(ours.send(b"two\n", &[]), Err(PassError::Gone(_))));
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        drop(theirs);
+        assert!(matches!(channel(ours).send(b"one\n", &[]), Err(PassError::Gone(_))));
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_is_given_up() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let ours = channel(ours);
+        // The buffer takes some messages; the first that does not fit waits.
+        let refused = (0..100_000).find_map(|_| ours.send(&[b'x'; 4096], &[]).err());
+        assert!(matches!(refused, Some(PassError::Silent)), "{refused:?}");
+        drop(theirs);
+    }
+
+    #[test]
+    fn no_more_descriptors_than_a_message_carries() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let ours = channel(ours);
+        let many = vec![ours.socket.as_fd(); MAX_FDS + 1];
+        assert!(matches!(ours.send(b"x", &many), Err(PassError::TooMany { count: 254 })));
+        ours.send(b"x", &many[1..]).unwrap();
+    }
+
+    #[test]
+    fn only_a_unix_socket_that_is_open_is_taken() {
+        let udp = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let taken = Channel::inherited(udp.as_raw_fd());
+        assert!(matches!(taken, Err(PassError::NotUnix { .. })), "{taken:?}");
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert!(matches!(Channel::inherited(file.as_raw_fd()), Err(PassError::NoSocket { .. })));
+        assert!(matches!(Channel::inherited(-1), Err(PassError::NotOpen { .. })));
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        Channel::inherited(ours.as_raw_fd()).unwrap();
     }
 }

@@ -2,7 +2,8 @@
 //! [`handover`] sends them to a process that runs already (`netctl open PORT…`). [`template`] fills a VMM's arguments in.
 //! [`Vmm`] knows which VMMs there are, and one file for each knows its syntax.
 //!
-//! What a port is and whether it may run is known to the caller.
+//! What a port is and whether it may run is known to the caller: [`crate::state::State::run_port`] says both, and refuses a
+//! port that is not filtered. netctl/examples/open_port.rs is the whole of it.
 
 pub mod cloud_hypervisor;
 pub mod crosvm;
