@@ -120,6 +120,14 @@ pub enum Command {
         after_help = "Example:\n  netctl relay web1 --listen unix:/run/web1.sock\n  netctl relay web1 --listen tcp:5000"
     )]
     Relay(RelayArgs),
+    /// Open ports, and send their descriptors over a unix socket.
+    ///
+    /// For a program that runs already: one message for each port, a line of JSON with the port's descriptors. With --for,
+    /// opens nothing, and prints what a monitor that opens its tap itself has to be told.
+    #[command(
+        after_help = "Example:\n  netctl open web1 db1 --socket vmm.sock --dry-run\n  netctl open web1 --for firecracker"
+    )]
+    Open(OpenArgs),
 
     /// Would this flow be allowed, by which rule, at which port?
     ///
@@ -236,6 +244,14 @@ pub struct RunArgs {
     /// Whose options to write for a port; default: those of the monitor, by its program's name.
     #[arg(long, value_enum, value_name = "NAME")]
     pub vmm: Option<Vmm>,
+    /// Pass the descriptors as a service manager does: from number 3 on, with LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID.
+    ///
+    /// Placeholders are not needed then. The names are those of the ports, with `-vhost` behind them for vhost-net.
+    #[arg(long)]
+    pub listen_fds: bool,
+    /// Run the monitor as this user: with its groups, without capabilities, and without a way to gain any.
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
     /// The monitor and its arguments.
     #[arg(required = true, last = true, value_name = "VMM")]
     pub command: Vec<std::ffi::OsString>,
@@ -249,6 +265,36 @@ pub struct HelperArgs {
     /// What QEMU or libvirt passes.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     pub arguments: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Ports to open.
+    #[arg(required = true, value_name = "PORT")]
+    pub ports: Vec<String>,
+    #[command(flatten)]
+    pub way: OpenWay,
+    /// Open the ports, print what would be sent, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the descriptors go.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct OpenWay {
+    /// To who listens on this unix socket, of type stream or seqpacket.
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Over the connected unix socket that netctl was started with under this number.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub fd: Option<i32>,
+    /// Nowhere: print the configuration of a monitor that takes none.
+    #[arg(long = "for", value_enum, value_name = "NAME")]
+    pub vmm: Option<Vmm>,
 }
 
 #[derive(Debug, Args)]

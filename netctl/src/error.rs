@@ -31,6 +31,11 @@ pub enum Error {
          `netctl pool list` shows which"
     )]
     NotFiltered { name: String },
+    #[error(
+        "port `{name}` is not filtered: netctl's programs are not on `{interface}`, so it is not opened; \
+         `netctl apply` puts them there again"
+    )]
+    NotEnforced { name: String, interface: String },
     #[error("the running document does not parse; this netctl is older than the one that applied it")]
     RunningDocument,
     #[error("{0}")]
@@ -64,6 +69,12 @@ pub enum Error {
     Relay(#[from] crate::vmm::relay::RelayError),
     #[error("the relay of port `{port}` ended before it was told to; its last line says why")]
     RelayEnded { port: String },
+    #[error(transparent)]
+    Open(#[from] crate::vmm::open::OpenError),
+    #[error(transparent)]
+    Template(#[from] crate::vmm::template::TemplateError),
+    #[error(transparent)]
+    Pass(#[from] crate::fd::pass::PassError),
     #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]

@@ -6,10 +6,13 @@ use netctl_common::abi::Root;
 
 use crate::config::{self, Config, Device, PortKind};
 use crate::error::Error;
+use crate::fd::{FdError, interface};
 use crate::kernel::Kernel;
+use crate::kernel::attach::AttachPort;
 use crate::kernel::running::RunningPort;
 use crate::names::Names;
 use crate::vmm::RunPort;
+use crate::vmm::open::OpenError;
 
 /// One generation, as it was when it was read.
 #[derive(Debug)]
@@ -48,6 +51,46 @@ impl State {
         }
     }
 
+    /// [`Self::run_port`] of several, none of them twice.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run_ports(&self, names: &[String]) -> Result<Vec<RunPort>, Error> {
+        let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+        if let Some((_, name)) = twice {
+            return Err(Error::Question(format!("port `{name}` is named twice; a guest opens a port once")));
+        }
+        names.iter().map(|name| self.run_port(name)).collect()
+    }
+
+    /// That every frame of these ports crosses the programs: they are on the interface that runs, and it is still there.
+    ///
+    /// # Errors
+    /// [`Error::NotEnforced`], or that there is no such interface.
+    pub fn ensure_enforced(&self, names: &[String]) -> Result<(), Error> {
+        names.iter().try_for_each(|name| self.enforced(name))
+    }
+
+    fn enforced(&self, name: &str) -> Result<(), Error> {
+        let port = self.config.ports.get(name).ok_or_else(|| Error::no_port(name, &self.config))?;
+        let interface = port.interface.as_str();
+        let index = interface::index(interface).ok_or_else(|| {
+            let source = FdError::Missing { interface: interface.to_owned() };
+            OpenError::Fd { port: name.to_owned(), source }
+        })?;
+        let running = self.ports.iter().find(|running| running.name() == name);
+        if let (Some(RunningPort { ifindex, entry }), Some(network)) =
+            (running, self.config.networks.get(&port.network))
+        {
+            let (id, ifindex, kind) = (entry.id, *ifindex, network.kind.port_kind());
+            let attached = AttachPort { name, id, interface, ifindex, kind };
+            if index == ifindex && self.kernel.enforces(&attached)? {
+                return Ok(());
+            }
+        }
+        Err(Error::NotEnforced { name: name.to_owned(), interface: interface.to_owned() })
+    }
+
     /// What has to be known of a port to open it for a guest.
     ///
     /// # Errors
@@ -61,6 +104,7 @@ impl State {
                 port.interface
             )));
         }
+        self.enforced(name)?;
         let network = self.config.networks.get(&port.network);
         Ok(RunPort {
             name: name.to_owned(),

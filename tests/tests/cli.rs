@@ -15,11 +15,17 @@ mod documents;
 mod examples;
 #[path = "cli/generated.rs"]
 mod generated;
+#[path = "cli/handover.rs"]
+mod handover;
 #[path = "cli/lab.rs"]
 mod lab;
 #[path = "cli/listings.rs"]
 mod listings;
 #[path = "cli/refused_calls.rs"]
 mod refused_calls;
+#[path = "cli/run.rs"]
+mod run;
 #[path = "cli/status.rs"]
 mod status;
+#[path = "cli/vmms.rs"]
+mod vmms;

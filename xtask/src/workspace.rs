@@ -53,12 +53,12 @@ pub(crate) fn shown(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Builds `target/release/netctl`, and the programs of the tests crate beside it, and returns its path.
+/// Builds `target/release/netctl`, and the programs of the tests crate and netctl's examples beside it, and returns its path.
 ///
 /// # Errors
 /// It does not build, or cargo does not say where it puts what it builds.
 pub(crate) fn release_binary() -> Result<PathBuf> {
-    run(cargo().args(["build", "--release"]))?;
+    run(cargo().args(["build", "--release", "--bins", "--examples"]))?;
     Ok(target_directory()?.join("release/netctl"))
 }
 

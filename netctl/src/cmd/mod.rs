@@ -11,6 +11,7 @@ mod generate;
 mod libvirt;
 mod map;
 mod network;
+mod open;
 mod pool;
 mod port;
 mod relay;
@@ -44,6 +45,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Helper(args) => Ok(Outcome::yes_if(crate::helper::run(args.arguments.iter().cloned()) == 0)),
         Command::LibvirtHook(args) => libvirt::run(bpffs, args, out),
         Command::Relay(args) => relay::run(bpffs, args),
+        Command::Open(args) => open::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Flows(args) => flows::run(bpffs, args, out),

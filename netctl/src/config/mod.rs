@@ -28,7 +28,7 @@ pub use limits::*;
 pub use model::*;
 pub use owner::{gid_of, uid_of};
 pub(crate) use parse::device::is_uuid;
-pub use parse::port::UserLookup;
+pub use parse::port::{MAX_QUEUES, UserLookup};
 pub use parse::{Lookups, Parsed, parse, parse_bytes, parse_with, parse_with_users};
 pub use pick::{InterfaceKind, InterfaceLookup, Picked};
 pub use print::{print, print_rule_text};

@@ -4,11 +4,17 @@
 
 use std::fs::File;
 
+use super::ioctl;
 use super::sysfs::Sysfs;
 use crate::config::InterfaceKind;
 
 /// linux/if_arp.h, ARPHRD_ETHER.
 const ETHERNET: &str = "1";
+
+/// Its index in this thread's network namespace.
+pub fn index(name: &str) -> Option<u32> {
+    ioctl::interface_index(name)
+}
 
 /// What the interface is; `None` if there is none of that name.
 pub fn kind(name: &str) -> Option<InterfaceKind> {

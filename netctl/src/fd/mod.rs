@@ -1,6 +1,7 @@
 //! Descriptors: tap and macvtap queues and vhost devices, opened here and handed to a VMM; packet sockets.
 //!
-//! The home of `unsafe` for ioctls, detached mounts, sockets and other processes' descriptors. Every descriptor is close-on-exec until [`hand_over`]. Which
+//! The home of `unsafe` for ioctls, detached mounts, sockets, and inherited and other processes' descriptors. Every descriptor is
+//! close-on-exec until [`hand_over`]. Which
 //! interfaces exist and how they are plugged in is the business of [`crate::network`].
 
 pub mod confine;
@@ -14,6 +15,7 @@ pub mod macvtap;
 mod namespace;
 pub mod node;
 pub mod packet;
+pub mod pass;
 pub mod process;
 mod seccomp;
 mod setup;

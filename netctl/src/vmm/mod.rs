@@ -1,19 +1,24 @@
 //! Ports for VMMs: [`open`] opens the descriptors, [`run`] becomes the VMM with them (`netctl run PORT… -- VMM ARGS…`),
-//! [`template`] fills its arguments in. [`Vmm`] knows which VMMs there are, and one file for each knows its syntax.
-//! [`relay`] gives a port to a VMM that takes a socket.
+//! [`handover`] sends them to a process that runs already (`netctl open PORT…`), [`relay`] gives a port to a VMM that takes a
+//! socket. [`template`] fills a VMM's arguments in. [`Vmm`] knows which VMMs there are, and one file for each knows its syntax.
 //!
-//! What a port is and whether it may run is known to the caller.
+//! What a port is and whether it may run is known to the caller: [`crate::state::State::run_port`] says both, and refuses a
+//! port that is not filtered. netctl/examples/open_port.rs is the whole of it.
 
 pub mod cloud_hypervisor;
 pub mod crosvm;
 pub mod firecracker;
+pub mod handover;
 mod known;
+pub mod listen;
 pub mod open;
+mod program;
 pub mod qemu;
 pub mod relay;
 pub mod run;
 pub mod socket;
 pub mod template;
+pub mod user;
 
 use crate::config::{Mac, PortKind, TapOptions, Vhost};
 

@@ -1,7 +1,8 @@
 //! `netctl run`: opens a guest's descriptors and becomes its VMM.
 //!
 //! The process is replaced, so no netctl stays behind, and the VMM's parent, terminal and exit code are as if it
-//! had been started by hand.
+//! had been started by hand. It inherits the descriptors that its arguments or LISTEN_FDS name, and, as from any program
+//! that execs, those that netctl itself was started with; of what netctl opens for itself, nothing.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -10,11 +11,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use super::listen::{self, ListenError, Reserved};
 use super::open::{self, OpenError, Opened};
+use super::program;
 use super::relay::{Relay, RelayError};
-use super::socket::{self, SocketPort};
 use super::template::{Needs, Template, TemplateError};
-use super::{OpenPort, RunPort, Vmm};
+use super::user::{Account, UserError};
+use super::{RunPort, Vmm, socket};
 use crate::config::Vhost;
 use crate::fd::hand_over;
 use crate::network::Netlink;
@@ -28,6 +31,12 @@ pub enum RunError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Relay(#[from] RelayError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    User(#[from] UserError),
+    #[error("no program `{program}`; give its path, or a name that is in PATH")]
+    NoProgram { program: String },
     #[error("cannot hand the descriptors over")]
     HandOver(#[source] io::Error),
     #[error("cannot run `{program}`")]
@@ -35,12 +44,16 @@ pub enum RunError {
 }
 
 /// What is to be started.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Launch {
     /// The program and its arguments, with placeholders for the ports.
     pub command: Vec<OsString>,
     /// Whose syntax `{port}` becomes; `None`: that of the program, by its name.
     pub vmm: Option<Vmm>,
+    /// `Some`: descriptors as a service manager passes them, beside any placeholders.
+    pub listen: Option<Reserved>,
+    /// `Some`: the VMM is this user's, and has no rights that netctl has.
+    pub user: Option<Account>,
 }
 
 /// A VMM that is ready to be started; its descriptors are open, and close if it is dropped.
@@ -51,58 +64,47 @@ pub struct Ready {
     pub arguments: Vec<OsString>,
     /// What the user did not ask for: ports that fall back from vhost, and why.
     pub notes: Vec<String>,
+    /// Set for the program, beside what netctl was started with.
+    pub environment: Vec<(&'static str, OsString)>,
     fds: Vec<OwnedFd>,
     relays: Vec<Relay>,
-}
-
-/// A port as the command asks for it.
-enum Handed {
-    Queues(Opened),
-    Socket(SocketPort),
-}
-
-impl Handed {
-    fn describe(&self) -> OpenPort<'_> {
-        match self {
-            Self::Queues(opened) => opened.describe(),
-            Self::Socket(socket) => socket.describe(),
-        }
-    }
-
-    fn note(&self) -> Option<String> {
-        match self {
-            Self::Queues(opened) => opened.note(),
-            Self::Socket(_) => None,
-        }
-    }
+    user: Option<Account>,
 }
 
 /// Opens what the command names of `ports`, and fills it in.
 ///
 /// # Errors
 /// Everything that is wrong with the command is found before anything is opened.
-pub async fn prepare(netlink: &Netlink, ports: &[RunPort], launch: &Launch) -> Result<Ready, RunError> {
-    let template = Template::parse(&launch.command, ports, launch.vmm)?;
-    let mut opened = Vec::new();
+pub async fn prepare(netlink: &Netlink, ports: &[RunPort], mut launch: Launch) -> Result<Ready, RunError> {
+    let template = Template::parse(&launch, ports)?;
+    if let Some(reserved) = &launch.listen {
+        listen::check_names(ports)?;
+        reserved.check(ports)?;
+    }
+    let (mut opened, mut relays) = (Vec::new(), Vec::new());
     for (index, port) in ports.iter().enumerate() {
-        opened.push(match template.socket(index) {
-            None => Handed::Queues(open_needed(netlink, port, template.needs(index)).await?),
-            Some(kind) => Handed::Socket(socket::open(netlink, port, kind).await?),
-        });
-    }
-    let notes = opened.iter().filter_map(Handed::note).collect();
-    let arguments = template.fill(&opened.iter().map(Handed::describe).collect::<Vec<_>>())?;
-    let mut ready = Ready { arguments, notes, fds: Vec::new(), relays: Vec::new() };
-    for handed in opened {
-        match handed {
-            Handed::Queues(opened) => ready.fds.extend(opened.into_fds()),
-            Handed::Socket(socket) => {
-                ready.fds.push(socket.fd);
-                ready.relays.push(socket.relay);
+        let mut port = match template.socket(index) {
+            None => open_needed(netlink, port, template.needs(index)).await?,
+            Some(kind) => {
+                let (socket, relay) = socket::open(netlink, port, kind).await?;
+                relays.push(relay);
+                socket
             }
+        };
+        if let Some(reserved) = &mut launch.listen {
+            reserved.place(&mut port)?;
         }
+        opened.push(port);
     }
-    Ok(ready)
+    let mut environment = Vec::new();
+    environment.extend(launch.user.iter().flat_map(Account::environment));
+    if launch.listen.is_some() {
+        environment.extend(listen::environment(&opened));
+    }
+    let notes = opened.iter().filter_map(Opened::note).collect();
+    let arguments = template.fill(&opened.iter().map(Opened::describe).collect::<Vec<_>>())?;
+    let fds = opened.into_iter().flat_map(Opened::into_fds);
+    Ok(Ready { arguments, notes, environment, fds: fds.collect(), relays, user: launch.user })
 }
 
 /// A port that the VMM opens itself, by its name, is opened and closed again: so it is there, free, and as new.
@@ -118,9 +120,25 @@ async fn open_needed(netlink: &Netlink, port: &RunPort, needs: Needs) -> Result<
 /// [`prepare`] and [`Ready::exec`].
 ///
 /// # Errors
-/// Those of both.
-pub async fn run(netlink: &Netlink, ports: &[RunPort], launch: &Launch) -> Result<Infallible, RunError> {
+/// Those of both, and [`Launch::check_program`].
+pub async fn run(netlink: &Netlink, ports: &[RunPort], launch: Launch) -> Result<Infallible, RunError> {
+    launch.check_program()?;
     Err(prepare(netlink, ports, launch).await?.exec())
+}
+
+impl Launch {
+    /// Whether there is a program to start: to be asked before anything is opened for it.
+    ///
+    /// # Errors
+    /// [`RunError::NoProgram`].
+    pub fn check_program(&self) -> Result<(), RunError> {
+        match self.command.first() {
+            Some(program) if !program::exists(program) => {
+                Err(RunError::NoProgram { program: program.to_string_lossy().into_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Ready {
@@ -142,7 +160,10 @@ impl Ready {
                 return RunError::HandOver(e);
             }
         }
-        let source = Command::new(program).args(arguments).exec();
+        if let Some(Err(e)) = self.user.as_ref().map(Account::assume) {
+            return e.into();
+        }
+        let source = Command::new(program).args(arguments).envs(self.environment).exec();
         RunError::Exec { program: program.to_string_lossy().into_owned(), source }
     }
 }

@@ -3,9 +3,12 @@
 //! Only `{NAME}` and `{NAME.KEY}` of letters, digits and `-._` are placeholders, and `{NAME.KEY,}`, which asks for commas
 //! in a list; JSON and shell braces are left alone, and `{{web1}` stands for the text `{web1}`.
 
+mod sockets;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::run::Launch;
 use super::socket::SocketKind;
 use super::{OpenPort, RunPort, Vmm, list, qemu};
 use crate::config::Vhost;
@@ -17,8 +20,8 @@ pub struct Template {
     ids: Vec<String>,
     /// Whose syntax `{web1}` becomes.
     vmm: Option<Vmm>,
-    /// For each port, how it is handed over: by a socket, or by its queues.
-    sockets: Vec<Option<SocketKind>>,
+    /// LISTEN_FDS tells of all descriptors.
+    listen: bool,
 }
 
 /// What a command uses of a port.
@@ -121,41 +124,34 @@ fn known() -> String {
 }
 
 impl Template {
-    /// `command` is the program and its arguments, in the syntax of `vmm`, else of the VMM that is recognised in it.
+    /// In the syntax of the VMM that is named, else of the one that is recognised in the command.
     ///
     /// # Errors
-    /// A placeholder that cannot be filled in, a port without one, or one that the VMM cannot use.
-    pub fn parse(command: &[OsString], ports: &[RunPort], vmm: Option<Vmm>) -> Result<Self, TemplateError> {
+    /// A placeholder that cannot be filled in, a port without one (but where LISTEN_FDS tells of it), or one that the VMM
+    /// cannot use.
+    pub fn parse(launch: &Launch, ports: &[RunPort]) -> Result<Self, TemplateError> {
+        let command = &launch.command;
         let program = command.first().ok_or(TemplateError::NoCommand)?;
         let names: Vec<&str> = ports.iter().map(|p| p.name.as_str()).collect();
         let arguments: Vec<_> =
             command.iter().map(|argument| Argument::parse(argument, &names)).collect::<Result<_, _>>()?;
-        let vmm = vmm.or_else(|| Vmm::of_command(command));
-        let sockets = vec![None; names.len()];
-        let mut template = Self { arguments, ids: qemu::ids(names.iter().copied()), vmm, sockets };
+        let vmm = launch.vmm.or_else(|| Vmm::of_command(command));
+        let ids = qemu::ids(names.iter().copied());
+        let template = Self { arguments, ids, vmm, listen: launch.listen.is_some() };
         for (index, port) in ports.iter().enumerate() {
             if names[..index].contains(&port.name.as_str()) {
                 return Err(TemplateError::PortTwice { port: port.name.clone() });
             }
             template.check_place(index, port)?;
+            template.check_socket(index, port)?;
             template.check_vmm(index, port, program)?;
-        }
-        for index in 0..ports.len() {
-            let kind = socket_kind(&template.arguments, index);
-            template.sockets[index] =
-                kind.map_err(|Mixed| TemplateError::MixedKinds { port: ports[index].name.clone() })?;
         }
         Ok(template)
     }
 
-    /// The socket that the port of [`Self::parse`] by this index is handed over by; `None` for its queues.
-    pub fn socket(&self, port: usize) -> Option<SocketKind> {
-        self.sockets.get(port).copied().flatten()
-    }
-
     fn check_place(&self, index: usize, port: &RunPort) -> Result<(), TemplateError> {
         let port = || port.name.clone();
-        if !self.arguments.iter().any(|argument| argument.names(index)) {
+        if !self.listen && !self.arguments.iter().any(|argument| argument.names(index)) {
             return Err(TemplateError::Unused { port: port() });
         }
         if self.arguments.iter().filter(|argument| argument.is_nic(index)).count() > 1 {
@@ -167,15 +163,10 @@ impl Template {
     fn check_vmm(&self, index: usize, port: &RunPort, program: &OsStr) -> Result<(), TemplateError> {
         let name = || port.name.clone();
         let whole = self.whole(index) > 0;
-        let nic = self.arguments.iter().any(|argument| argument.is_nic(index));
         match self.vmm {
-            None if nic => {
+            None if whole => {
                 let program = program.to_string_lossy().into_owned();
                 return Err(TemplateError::UnknownVmm { port: name(), program });
-            }
-            Some(vmm) if nic && !whole && vmm != Vmm::Qemu => {
-                let reason = "it takes no sockets".to_owned();
-                return Err(TemplateError::Unsuitable { port: name(), vmm, reason });
             }
             Some(vmm) if whole || vmm == Vmm::Firecracker => {
                 if let Some(reason) = vmm.refusal(port) {
@@ -203,8 +194,8 @@ impl Template {
     pub fn needs(&self, index: usize) -> Needs {
         let has = |key| self.arguments.iter().any(|argument| argument.has(index, key));
         let whole = self.whole(index) > 0;
-        let vhost = has(Key::VhostFds) || whole && self.vmm.is_some_and(Vmm::takes_vhost);
-        Needs { queues: whole || has(Key::Fds), vhost }
+        let vhost = self.listen || has(Key::VhostFds) || whole && self.vmm.is_some_and(Vmm::takes_vhost);
+        Needs { queues: self.listen || whole || has(Key::Fds), vhost }
     }
 
     /// `ports` are those of [`Self::parse`], in the same order.
@@ -221,7 +212,7 @@ impl Template {
                 }
                 Argument::Socket(index, kind) => {
                     let arguments = qemu::socket_arguments(&ports[*index], &self.ids[*index], *kind);
-                    filled.extend(arguments.into_iter().map(Into::into));
+                    filled.extend(arguments.into_iter().map(OsString::from));
                 }
                 Argument::Pieces(pieces) => filled.push(fill_pieces(pieces, ports)?),
             }
@@ -278,35 +269,6 @@ impl Argument {
                 .any(|p| matches!(p, Piece::Value(index, key, _) if (*index, *key) == (port, wanted))),
         }
     }
-
-    /// Whether it becomes the port's NIC.
-    fn is_nic(&self, port: usize) -> bool {
-        matches!(self, Self::Port(index) | Self::Socket(index, _) if *index == port)
-    }
-
-    /// How it uses the descriptors of the port.
-    fn kinds(&self, port: usize) -> Vec<Option<SocketKind>> {
-        let of_piece = |piece: &Piece| match piece {
-            Piece::Value(index, Key::Socket(kind), _) if *index == port => Some(Some(*kind)),
-            Piece::Value(index, Key::Fds | Key::VhostFds | Key::Queues, _) if *index == port => Some(None),
-            _ => None,
-        };
-        match self {
-            Self::Port(index) if *index == port => vec![None],
-            Self::Socket(index, kind) if *index == port => vec![Some(*kind)],
-            Self::Pieces(pieces) => pieces.iter().filter_map(of_piece).collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
-struct Mixed;
-
-/// The one way in which all arguments use the descriptors of a port.
-fn socket_kind(arguments: &[Argument], port: usize) -> Result<Option<SocketKind>, Mixed> {
-    let mut kinds = arguments.iter().flat_map(|argument| argument.kinds(port));
-    let first = kinds.next().flatten();
-    if kinds.all(|kind| kind == first) { Ok(first) } else { Err(Mixed) }
 }
 
 /// `{NAME}`, `{NAME.KEY}` or `{NAME.KEY,}`.
@@ -345,11 +307,7 @@ fn resolve(found: &Placeholder<'_>, names: &[&str]) -> Result<(usize, Option<Key
         "mac" => Key::Mac,
         "ifname" => Key::Interface,
         "queues" => Key::Queues,
-        "stream" => Key::Socket(SocketKind::Stream),
-        "dgram" => Key::Socket(SocketKind::Messages),
-        "packet" => return Err(TemplateError::Packet { port: port.to_owned() }),
-        "mcast" => return Err(TemplateError::Multicast { port: port.to_owned() }),
-        _ => return Err(TemplateError::UnknownKey { port: port.to_owned(), key: key.to_owned() }),
+        _ => sockets::key(port, key)?,
     };
     Ok((index, Some(key)))
 }

@@ -2,7 +2,7 @@
 //!
 //! Commands are the lines of `sh` blocks and the lines after `$ ` of `console` blocks. They end with 0, or as a line
 //! `# exits with 1` before says. In a block marked `console exact` the output is compared as well. A block marked
-//! `toml NAME` is written to that file first. `cargo` and `git` are for the reader: a sandbox has no sources.
+//! `toml NAME` or `python NAME` is written to that file first. `cargo` and `git` are for the reader: a sandbox has no sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn steps(document: &str) -> Vec<Step> {
         let block: Vec<&str> =
             lines.by_ref().map(|(line, _)| line).take_while(|line| *line != "```").collect();
         match kind.split_once(' ').unwrap_or((kind, "")) {
-            ("toml", file) if !file.is_empty() => {
+            ("toml" | "python", file) if !file.is_empty() => {
                 steps.push(Step::Write { file: file.to_owned(), text: block.join("\n") + "\n" });
             }
             ("sh", _) => steps.extend(commands(&block, at, "", false)),

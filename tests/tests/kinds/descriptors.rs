@@ -74,8 +74,15 @@ fn run_and_send(sandbox: &Sandbox, frame: &[u8]) {
 #[test]
 fn a_macvtap_that_a_guest_holds_is_not_opened_again() {
     kind::without_guests(&MACVLAN, RULES, |host| {
-        let mut guest =
-            host.sandbox.start_netctl(["run", "web1", "--", "sh", "-c", "echo up; exec sleep 60", "{web1}"]);
+        let mut guest = host.sandbox.start_netctl([
+            "run",
+            "web1",
+            "--",
+            "sh",
+            "-c",
+            "echo up; exec sleep 60",
+            "{web1.fds}",
+        ]);
         assert!(guest.wait_for_line(SOON, |line| line == "up").is_some(), "{:?}", guest.said());
         let second = host.sandbox.netctl(["run", "web1", "--", "true", "{web1.fds}"]).expect_code(2);
         let wanted = "port `web1` is in use by another process; stop the guest that holds `web1`";

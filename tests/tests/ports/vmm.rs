@@ -60,7 +60,7 @@ fn be_replaced() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(async {
         let netlink = Netlink::connect().unwrap();
-        run(&netlink, &[run_port(1, 1), run_port(2, 3)], &launch).await
+        run(&netlink, &[run_port(1, 1), run_port(2, 3)], launch).await
     });
     panic!("{:?}", error.unwrap_err());
 }
@@ -119,11 +119,11 @@ fn run_becomes_the_vmm_with_the_ports_descriptors_and_no_others() {
 fn a_port_that_a_guest_holds_is_not_opened_again() {
     isolated(async |netlink| {
         let ports = two_ports(netlink).await;
-        let command = launch(&["qemu", "{web1}", "{web2}"]);
-        let guest = prepare(netlink, &ports, &command).await.unwrap();
+        let command = || launch(&["qemu", "{web1}", "{web2}"]);
+        let guest = prepare(netlink, &ports, command()).await.unwrap();
         for port in &ports {
             let command = launch(&["qemu", &format!("{{{}}}", port.name)]);
-            let error = prepare(netlink, std::slice::from_ref(port), &command).await.unwrap_err();
+            let error = prepare(netlink, std::slice::from_ref(port), command).await.unwrap_err();
             assert!(matches!(error, RunError::Open(OpenError::InUse { .. })), "{error}");
         }
         // The look at the multi-queue tap did not disturb it.
@@ -131,7 +131,7 @@ fn a_port_that_a_guest_holds_is_not_opened_again() {
         drop(guest);
         queues_closed("web1");
         queues_closed("web2");
-        let _again = prepare(netlink, &ports, &command).await.unwrap();
+        let _again = prepare(netlink, &ports, command()).await.unwrap();
     });
 }
 
@@ -139,7 +139,7 @@ fn a_port_that_a_guest_holds_is_not_opened_again() {
 fn nothing_is_opened_for_a_command_that_is_wrong() {
     isolated(async |netlink| {
         let ports = two_ports(netlink).await;
-        let error = prepare(netlink, &ports, &launch(&["qemu", "{web1}"])).await.unwrap_err();
+        let error = prepare(netlink, &ports, launch(&["qemu", "{web1}"])).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "port `web2` has no place in the arguments; put `{web2}` where the VMM's network options go"
@@ -151,7 +151,7 @@ fn nothing_is_opened_for_a_command_that_is_wrong() {
 #[test]
 fn a_port_that_does_not_exist_is_named() {
     isolated(async |netlink| {
-        let error = prepare(netlink, &[run_port(1, 1)], &launch(&["qemu", "{web1}"])).await;
+        let error = prepare(netlink, &[run_port(1, 1)], launch(&["qemu", "{web1}"])).await;
         let RunError::Open(OpenError::Network { port, source }) = error.unwrap_err() else {
             panic!("another error")
         };

@@ -40,7 +40,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
 ];
 
 /// Queue pairs of a port.
-pub(in crate::config) const MAX_QUEUES: u16 = 16;
+pub const MAX_QUEUES: u16 = 16;
 
 /// The word for [`Addresses::Any`].
 pub(in crate::config) const ANY_ADDRESS: &str = "any";

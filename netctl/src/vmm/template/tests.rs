@@ -16,10 +16,13 @@ fn port(name: &str) -> RunPort {
     }
 }
 
+fn launch(command: &[&str]) -> Launch {
+    Launch { command: command.iter().map(Into::into).collect(), ..Launch::default() }
+}
+
 fn fill(ports: &[&str], command: &[&str]) -> Result<Vec<String>, TemplateError> {
     let ports: Vec<_> = ports.iter().map(|name| port(name)).collect();
-    let command: Vec<OsString> = command.iter().map(Into::into).collect();
-    let template = Template::parse(&command, &ports, None)?;
+    let template = Template::parse(&launch(command), &ports)?;
     let open = |(index, port)| OpenPort {
         port,
         fds: vec![10 * index + 3, 10 * index + 4],
@@ -66,7 +69,7 @@ fn a_name_with_a_dot_is_a_port_before_it_is_a_key() {
 #[test]
 fn arguments_that_are_not_utf8_pass() {
     let raw = OsString::from_vec(vec![b'x', 0xff, b'{']);
-    let template = Template::parse(std::slice::from_ref(&raw), &[], None).unwrap();
+    let template = Template::parse(&Launch { command: vec![raw.clone()], ..Launch::default() }, &[]).unwrap();
     assert_eq!(template.fill(&[]).unwrap(), [raw]);
 }
 
@@ -85,9 +88,8 @@ fn a_port_is_written_in_the_syntax_of_the_program_that_is_run() {
 
 /// What [`Template::needs`] says of port `a`, which `vhost` is said of.
 fn needs(vhost: Vhost, command: &[&str]) -> (bool, bool) {
-    let command: Vec<OsString> = command.iter().map(Into::into).collect();
     let ports = [RunPort { vhost, queues: 1, ..port("a") }];
-    let needs = Template::parse(&command, &ports, None).unwrap().needs(0);
+    let needs = Template::parse(&launch(command), &ports).unwrap().needs(0);
     (needs.queues, needs.vhost)
 }
 
@@ -108,7 +110,7 @@ fn only_descriptors_that_the_command_names_are_needed() {
 }
 
 fn refused(port: RunPort, command: [&str; 2]) -> String {
-    Template::parse(&command.map(OsString::from), &[port], None).unwrap_err().to_string()
+    Template::parse(&launch(&command), &[port]).unwrap_err().to_string()
 }
 
 #[test]
