@@ -4,6 +4,7 @@
 //! xtask/src/guest/mod.rs. Guests without an operating system are in [`crate::guest`].
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,25 @@ impl Machine {
         let own = arguments.last_mut().context("a command line")?;
         nic.clone_into(own);
         Ok(Self { running: sandbox.start_netctl(arguments), port: boot.port.to_owned() })
+    }
+
+    /// Starts QEMU without netctl, on a NIC with this MAC address and backend (`-netdev BACKEND,id=nic`).
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_by_hand(
+        sandbox: &Sandbox,
+        boot: Boot<'_>,
+        qemu: &Path,
+        (mac, netdev): (&str, &str),
+    ) -> Result<Self> {
+        let mut command = Command::new(qemu);
+        let arguments = netctl_arguments(&images()?, boot, qemu);
+        let own = arguments.iter().skip_while(|word| *word != "--").skip(2);
+        command.args(own.take_while(|word| !word.starts_with('{')));
+        command.args(["-netdev", &format!("{netdev},id=nic")]);
+        command.args(["-device", &format!("virtio-net-pci,netdev=nic,mac={mac}")]);
+        Ok(Self { running: sandbox.start(command)?, port: boot.port.to_owned() })
     }
 
     /// Waits until the guest takes checks.
