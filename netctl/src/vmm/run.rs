@@ -12,9 +12,8 @@ use std::process::Command;
 
 use super::open::{self, OpenError, Opened};
 use super::relay::{Relay, RelayError};
-use super::socket::{self, SocketPort};
 use super::template::{Template, TemplateError};
-use super::{OpenPort, RunPort};
+use super::{RunPort, socket};
 use crate::fd::hand_over;
 use crate::network::Netlink;
 
@@ -45,54 +44,27 @@ pub struct Ready {
     relays: Vec<Relay>,
 }
 
-/// A port as the command asks for it.
-enum Handed {
-    Queues(Opened),
-    Socket(SocketPort),
-}
-
-impl Handed {
-    fn describe(&self) -> OpenPort<'_> {
-        match self {
-            Self::Queues(opened) => opened.describe(),
-            Self::Socket(socket) => socket.describe(),
-        }
-    }
-
-    fn note(&self) -> Option<String> {
-        match self {
-            Self::Queues(opened) => opened.note(),
-            Self::Socket(_) => None,
-        }
-    }
-}
-
 /// Opens the queues and vhost descriptors of `ports`, and fills them into `command`.
 ///
 /// # Errors
 /// Everything that is wrong with `command` is found before anything is opened.
 pub async fn prepare(netlink: &Netlink, ports: &[RunPort], command: &[OsString]) -> Result<Ready, RunError> {
     let template = Template::parse(command, ports)?;
-    let mut opened = Vec::new();
+    let (mut opened, mut relays) = (Vec::new(), Vec::new());
     for (index, port) in ports.iter().enumerate() {
         opened.push(match template.socket(index) {
-            None => Handed::Queues(open::open(netlink, port).await?),
-            Some(kind) => Handed::Socket(socket::open(netlink, port, kind).await?),
+            None => open::open(netlink, port).await?,
+            Some(kind) => {
+                let (socket, relay) = socket::open(netlink, port, kind).await?;
+                relays.push(relay);
+                socket
+            }
         });
     }
-    let notes = opened.iter().filter_map(Handed::note).collect();
-    let arguments = template.fill(&opened.iter().map(Handed::describe).collect::<Vec<_>>())?;
-    let mut ready = Ready { arguments, notes, fds: Vec::new(), relays: Vec::new() };
-    for handed in opened {
-        match handed {
-            Handed::Queues(opened) => ready.fds.extend(opened.into_fds()),
-            Handed::Socket(socket) => {
-                ready.fds.push(socket.fd);
-                ready.relays.push(socket.relay);
-            }
-        }
-    }
-    Ok(ready)
+    let notes = opened.iter().filter_map(Opened::note).collect();
+    let arguments = template.fill(&opened.iter().map(Opened::describe).collect::<Vec<_>>())?;
+    let fds = opened.into_iter().flat_map(Opened::into_fds);
+    Ok(Ready { arguments, notes, fds: fds.collect(), relays })
 }
 
 /// [`prepare`] and [`Ready::exec`].

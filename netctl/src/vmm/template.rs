@@ -3,6 +3,8 @@
 //! Only `{NAME}` and `{NAME.KEY}` of letters, digits and `-._` are placeholders; JSON and shell braces are
 //! left alone, and `{{web1}` stands for the text `{web1}`.
 
+mod sockets;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -14,8 +16,6 @@ use super::{OpenPort, RunPort, qemu};
 pub struct Template {
     arguments: Vec<Argument>,
     ids: Vec<String>,
-    /// For each port, how it is handed over: by a socket, or by its queues.
-    sockets: Vec<Option<SocketKind>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,17 +111,9 @@ impl Template {
                 return Err(TemplateError::PlaceholderTwice { port: port() });
             }
         }
-        let sockets = (0..names.len()).map(|index| {
-            socket_kind(&arguments, index)
-                .map_err(|Mixed| TemplateError::MixedKinds { port: names[index].to_owned() })
-        });
-        let sockets = sockets.collect::<Result<_, _>>()?;
-        Ok(Self { arguments, ids: qemu::ids(names), sockets })
-    }
-
-    /// The socket that the port of [`Self::parse`] by this index is handed over by; `None` for its queues.
-    pub fn socket(&self, port: usize) -> Option<SocketKind> {
-        self.sockets.get(port).copied().flatten()
+        let template = Self { arguments, ids: qemu::ids(names.iter().copied()) };
+        template.check_sockets(&names)?;
+        Ok(template)
     }
 
     /// `ports` are those of [`Self::parse`], in the same order.
@@ -187,35 +179,6 @@ impl Argument {
             }
         }
     }
-
-    /// Whether it becomes the port's NIC.
-    fn is_nic(&self, port: usize) -> bool {
-        matches!(self, Self::Port(index) | Self::Socket(index, _) if *index == port)
-    }
-
-    /// How it uses the descriptors of the port.
-    fn kinds(&self, port: usize) -> Vec<Option<SocketKind>> {
-        let of_piece = |piece: &Piece| match piece {
-            Piece::Value(index, Key::Socket(kind)) if *index == port => Some(Some(*kind)),
-            Piece::Value(index, Key::Fds | Key::VhostFds | Key::Queues) if *index == port => Some(None),
-            _ => None,
-        };
-        match self {
-            Self::Port(index) if *index == port => vec![None],
-            Self::Socket(index, kind) if *index == port => vec![Some(*kind)],
-            Self::Pieces(pieces) => pieces.iter().filter_map(of_piece).collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
-struct Mixed;
-
-/// The one way in which all arguments use the descriptors of a port.
-fn socket_kind(arguments: &[Argument], port: usize) -> Result<Option<SocketKind>, Mixed> {
-    let mut kinds = arguments.iter().flat_map(|argument| argument.kinds(port));
-    let first = kinds.next().flatten();
-    if kinds.all(|kind| kind == first) { Ok(first) } else { Err(Mixed) }
 }
 
 /// The name, if `text` begins with a placeholder.
@@ -242,11 +205,7 @@ fn resolve(name: &str, names: &[&str]) -> Result<(usize, Option<Key>), TemplateE
         "mac" => Key::Mac,
         "ifname" => Key::Interface,
         "queues" => Key::Queues,
-        "stream" => Key::Socket(SocketKind::Stream),
-        "dgram" => Key::Socket(SocketKind::Messages),
-        "packet" => return Err(TemplateError::Packet { port: port.to_owned() }),
-        "mcast" => return Err(TemplateError::Multicast { port: port.to_owned() }),
-        _ => return Err(TemplateError::UnknownKey { port: port.to_owned(), key: key.to_owned() }),
+        _ => sockets::key(port, key)?,
     };
     Ok((index, Some(key)))
 }
@@ -340,27 +299,6 @@ mod tests {
         let filled = fill(&["a.mac", "a"], &["{a.fds}", "{a.mac.mac}", "{a.mac}"]).unwrap();
         assert_eq!(filled[..2], ["13:14", "02:00:00:00:00:01"]);
         assert_eq!(filled[2], "-netdev");
-    }
-
-    #[test]
-    fn a_socket_is_a_nic_where_it_stands_alone_and_else_a_number() {
-        let filled =
-            fill(&["a", "b"], &["vmm", "{a.stream}", "socket,id=n,fd={b.dgram},mac={b.mac}"]).unwrap();
-        assert_eq!(filled[1..3], ["-netdev", "stream,id=a,addr.type=fd,addr.str=3:4"]);
-        assert_eq!(filled[5], "socket,id=n,fd=13:14,mac=02:00:00:00:00:01");
-    }
-
-    #[test]
-    fn a_port_is_handed_over_in_one_way() {
-        let error = |command: &[&str]| fill(&["a"], command).unwrap_err().to_string();
-        for mixed in [["{a}", "{a.stream}"], ["{a.stream}", "{a.dgram}"]] {
-            assert!(error(&mixed).contains("twice"), "{}", error(&mixed));
-        }
-        for mixed in [["x={a.fds}", "{a.stream}"], ["x={a.stream}", "x={a.dgram}"], ["{a}", "x={a.dgram}"]] {
-            assert!(error(&mixed).contains("one NIC for a port"), "{}", error(&mixed));
-        }
-        assert!(error(&["{a.mcast}"]).contains("without crossing a port"));
-        assert!(error(&["{a.packet}"]).contains("past the port's programs"));
     }
 
     #[test]
