@@ -112,7 +112,9 @@ impl Template {
             }
         }
         let template = Self { arguments, ids: qemu::ids(names.iter().copied()) };
-        template.check_sockets(&names)?;
+        for (index, name) in names.iter().enumerate() {
+            template.check_socket(index, name)?;
+        }
         Ok(template)
     }
 

@@ -22,12 +22,10 @@ impl Template {
     }
 
     /// A port is handed over in one way.
-    pub(super) fn check_sockets(&self, names: &[&str]) -> Result<(), TemplateError> {
-        for (index, name) in names.iter().enumerate() {
-            let socket = self.socket(index);
-            if self.uses(index).any(|used| used != socket) {
-                return Err(TemplateError::MixedKinds { port: (*name).to_owned() });
-            }
+    pub(super) fn check_socket(&self, port: usize, name: &str) -> Result<(), TemplateError> {
+        let socket = self.socket(port);
+        if self.uses(port).any(|used| used != socket) {
+            return Err(TemplateError::MixedKinds { port: name.to_owned() });
         }
         Ok(())
     }
