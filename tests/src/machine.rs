@@ -90,6 +90,21 @@ impl Machine {
         Ok(Self { running: sandbox.start(command)?, port: boot.port.to_owned() })
     }
 
+    /// Starts QEMU without netctl, on a NIC with this MAC address and backend (`-netdev BACKEND,id=nic`).
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_by_hand(
+        sandbox: &Sandbox,
+        boot: Boot<'_>,
+        qemu: &Path,
+        (mac, netdev): (&str, &str),
+    ) -> Result<Self> {
+        let qemu = qemu.to_str().context("a path in UTF-8")?;
+        let (backend, device) = (format!("{netdev},id=nic"), format!("virtio-net-pci,netdev=nic,mac={mac}"));
+        Self::launch(sandbox, boot, &images()?, (&[qemu], &["-netdev", &backend, "-device", &device]))
+    }
+
     /// Waits until the guest takes checks.
     ///
     /// # Errors

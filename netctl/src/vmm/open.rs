@@ -25,7 +25,7 @@ pub enum OpenError {
 #[must_use = "the port is free again when this is dropped"]
 pub struct Opened {
     pub port: RunPort,
-    /// Of the tap or macvtap; one for each queue pair.
+    /// Of the tap or macvtap; one for each queue pair. Or the VMM's end of a socket in their place.
     pub queues: Vec<OwnedFd>,
     pub vhost: vhost::Opened,
 }
