@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::kernel::pins::BPFFS;
 
-pub use fd::{FdCommand, FdInspectArgs, FdTarget};
+pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
 
 /// Access control and descriptors for the network ports of virtual machines.
@@ -89,7 +89,7 @@ pub enum Command {
     )]
     Run(RunArgs),
 
-    /// Open descriptors: what they are.
+    /// Open descriptors: what they are, and how they are used again.
     #[command(subcommand, after_help = "Example:\n  netctl fd inspect 0")]
     Fd(FdCommand),
 

@@ -56,6 +56,8 @@ pub enum Error {
     #[error(transparent)]
     Inspect(#[from] crate::fd::inspect::InspectError),
     #[error(transparent)]
+    Reuse(#[from] crate::fd::reuse::ReuseError),
+    #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),

@@ -10,3 +10,5 @@ mod inspect;
 mod lab;
 #[path = "descriptors/options.rs"]
 mod options;
+#[path = "descriptors/reuse.rs"]
+mod reuse;

@@ -38,6 +38,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Pool(PoolCommand::List(args)) => pool::list(bpffs, args, out),
         Command::Run(args) => run::run(bpffs, args, out),
         Command::Fd(FdCommand::Inspect(args)) => fd::inspect(bpffs, args, out),
+        Command::Fd(FdCommand::Reset(args)) => fd::reset(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Flows(args) => flows::run(bpffs, args, out),

@@ -11,6 +11,7 @@ mod ioctl;
 pub mod macvtap;
 mod namespace;
 pub mod packet;
+pub mod reuse;
 mod setup;
 pub mod sysfs;
 pub mod tap;
