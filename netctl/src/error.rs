@@ -26,8 +26,8 @@ pub enum Error {
     )]
     NoProbe { name: String, kind: &'static str },
     #[error(
-        "port `{name}` is not filtered and has no interface on the host: its guest drives the function itself; \
-         `netctl pool list` shows which"
+        "port `{name}` is not filtered and has no interface on the host: its guest drives its device itself; \
+         `netctl port list` shows which ports are filtered"
     )]
     NotFiltered { name: String },
     #[error("the running document does not parse; this netctl is older than the one that applied it")]

@@ -12,3 +12,5 @@ mod lab;
 mod options;
 #[path = "descriptors/reuse.rs"]
 mod reuse;
+#[path = "descriptors/vdpa.rs"]
+mod vdpa;

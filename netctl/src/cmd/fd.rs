@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::{FdInspectArgs, FdResetArgs, FdTarget};
-use crate::config::{Config, Device, TapOptions};
+use crate::config::{Config, TapOptions};
 use crate::error::{Error, Outcome};
 use crate::fd::inspect::{self, Facts, Held, InspectError, Kind, Namespace, Queue};
 use crate::fd::reuse::Returned;
@@ -97,7 +97,7 @@ impl Described {
         };
         let mut ports = config.ports.iter();
         if let Some((name, port)) =
-            ports.find(|(_, port)| port.interface == *interface && port.device != Device::Vfio)
+            ports.find(|(_, port)| port.interface == *interface && port.device.is_filtered())
         {
             (self.port, self.network) = (Some(name.clone()), Some(port.network.clone()));
             return;

@@ -24,6 +24,8 @@ pub struct RunPort {
     pub vhost: Vhost,
     /// How the queues are opened.
     pub tap: TapOptions,
+    /// `/dev/vhost-vdpa-N` in place of queues: nothing filters the guest's frames, and the document says so.
+    pub vdpa: Option<u32>,
     /// Bytes; told to the guest where set.
     pub mtu: Option<u32>,
 }
@@ -32,8 +34,8 @@ pub struct RunPort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenPort<'a> {
     pub port: &'a RunPort,
-    /// Numbers of the descriptors, one for each queue.
+    /// Numbers of the descriptors, one for each queue; none with `vdpa`.
     pub fds: Vec<i32>,
-    /// One for each queue, or why there are none.
+    /// One for each queue, that of the device with `vdpa`, or why there are none.
     pub vhost_fds: Result<Vec<i32>, String>,
 }

@@ -59,6 +59,10 @@ pub enum TemplateError {
         "`{{{port}}}` has to be an argument of its own in `{argument}`; inside one there is `{{{port}.fds}}`"
     )]
     NotAlone { port: String, argument: String },
+    #[error(
+        "`{{{port}.fds}}`: the port is a vDPA device, which has no queues; its descriptor is `{{{port}.vhostfds}}`"
+    )]
+    NoQueues { port: String },
     #[error("`{{{port}.vhostfds}}`: {reason}; `{{{port}}}` does without where it has to")]
     NoVhost { port: String, reason: String },
 }
@@ -190,6 +194,9 @@ fn fill_pieces(pieces: &[Piece], ports: &[OpenPort<'_>]) -> Result<OsString, Tem
 
 fn value(open: &OpenPort<'_>, key: Key) -> Result<String, TemplateError> {
     Ok(match key {
+        Key::Fds if open.port.vdpa.is_some() => {
+            return Err(TemplateError::NoQueues { port: open.port.name.clone() });
+        }
         Key::Fds => qemu::list(&open.fds),
         Key::VhostFds => match &open.vhost_fds {
             Ok(fds) => qemu::list(fds),
@@ -218,6 +225,7 @@ mod tests {
             queues: 2,
             vhost: Vhost::Off,
             tap: TapOptions::default(),
+            vdpa: None,
             mtu: None,
         }
     }

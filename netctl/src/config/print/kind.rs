@@ -1,5 +1,6 @@
 //! The keys that only some kinds of networks and ports have.
 
+use crate::config::parse::port::VDPA;
 use std::fmt;
 
 use super::quote;
@@ -44,5 +45,6 @@ pub(super) fn print_port(f: &mut fmt::Formatter<'_>, port: &Port) -> fmt::Result
         Device::Made => Ok(()),
         Device::Adopted => f.write_str("adopt = true\n"),
         Device::Vfio => f.write_str("vfio = true\nfilter = \"none\"\n"),
+        Device::Vdpa(number) => writeln!(f, "vdpa = \"{VDPA}{number}\"\nfilter = \"none\""),
     }
 }
