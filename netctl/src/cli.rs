@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::kernel::pins::BPFFS;
 use crate::vmm::Vmm;
 
-pub use fd::{FdCommand, FdInspectArgs, FdTarget};
+pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
 pub use relay::RelayArgs;
@@ -94,7 +94,7 @@ pub enum Command {
     )]
     Run(RunArgs),
 
-    /// Open descriptors: what they are.
+    /// Open descriptors: what they are, and how they are used again.
     #[command(subcommand, after_help = "Example:\n  netctl fd inspect 0")]
     Fd(FdCommand),
     /// Hand one queue of a port to an unprivileged monitor: a drop-in for qemu-bridge-helper.

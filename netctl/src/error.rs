@@ -27,8 +27,8 @@ pub enum Error {
     )]
     NoProbe { name: String, kind: &'static str },
     #[error(
-        "port `{name}` is not filtered and has no interface on the host: its guest drives the function itself; \
-         `netctl pool list` shows which"
+        "port `{name}` is not filtered and has no interface on the host: its guest drives its device itself; \
+         `netctl port list` shows which ports are filtered"
     )]
     NotFiltered { name: String },
     #[error(
@@ -75,6 +75,8 @@ pub enum Error {
     Template(#[from] crate::vmm::template::TemplateError),
     #[error(transparent)]
     Pass(#[from] crate::fd::pass::PassError),
+    #[error(transparent)]
+    Reuse(#[from] crate::fd::reuse::ReuseError),
     #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("cannot start the asynchronous runtime")]

@@ -46,7 +46,7 @@ impl State {
         let found: Vec<_> = self.ports.iter().filter(|port| port.name() == name).collect();
         match self.config.ports.get(name) {
             _ if !found.is_empty() => Ok(found),
-            Some(port) if port.device == Device::Vfio => Err(Error::NotFiltered { name: name.to_owned() }),
+            Some(port) if !port.device.is_filtered() => Err(Error::NotFiltered { name: name.to_owned() }),
             _ => Err(Error::no_port(name, &self.config)),
         }
     }
@@ -73,6 +73,9 @@ impl State {
 
     fn enforced(&self, name: &str) -> Result<(), Error> {
         let port = self.config.ports.get(name).ok_or_else(|| Error::no_port(name, &self.config))?;
+        if !port.device.is_filtered() {
+            return Ok(());
+        }
         let interface = port.interface.as_str();
         let index = interface::index(interface).ok_or_else(|| {
             let source = FdError::Missing { interface: interface.to_owned() };
@@ -96,8 +99,11 @@ impl State {
     /// # Errors
     /// A port that does not run, is not filtered, or whose interface is someone else's.
     pub fn run_port(&self, name: &str) -> Result<RunPort, Error> {
-        self.ports_named(Some(name))?;
         let port = self.config.ports.get(name).ok_or_else(|| Error::no_port(name, &self.config))?;
+        let vdpa = match port.device {
+            Device::Vdpa(number) => Some(number),
+            _ => self.ports_named(Some(name)).map(|_| None)?,
+        };
         if port.device == Device::Adopted {
             return Err(Error::Edit(format!(
                 "port `{name}` is adopted: whoever made `{}` opens it and hands it to the guest",
@@ -114,6 +120,7 @@ impl State {
             queues: port.queues,
             vhost: port.vhost,
             tap: port.tap.clone(),
+            vdpa,
             mtu: port.mtu.or_else(|| network.and_then(|network| network.mtu)),
         })
     }

@@ -10,3 +10,7 @@ mod inspect;
 mod lab;
 #[path = "descriptors/options.rs"]
 mod options;
+#[path = "descriptors/reuse.rs"]
+mod reuse;
+#[path = "descriptors/vdpa.rs"]
+mod vdpa;

@@ -15,6 +15,26 @@ pub enum FdCommand {
         after_help = "Example:\n  netctl fd inspect 0\n  netctl fd inspect pid:$$ --json\n  netctl run web1 -- netctl fd inspect '{web1.fds}'"
     )]
     Inspect(FdInspectArgs),
+
+    /// Make queues that a monitor left behind fit for the next one.
+    ///
+    /// Monitors detach queues that their guest does not use, and choose the header's size and offloads; all of it stays
+    /// when they end. For a supervisor that keeps the descriptors: attaches the queues, and sets them up as the running
+    /// document says for their port, or as new. To be called when the monitor has ended.
+    #[command(
+        after_help = "Example:\n  netctl run web1 -- sh -c 'netctl fd reset --dry-run \"$0\" && netctl fd reset \"$0\"' '{web1.fds}'"
+    )]
+    Reset(FdResetArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct FdResetArgs {
+    /// Descriptors that netctl was started with.
+    #[arg(required = true, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    pub numbers: Vec<RawFd>,
+    /// Print what would be reset, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

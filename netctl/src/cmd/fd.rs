@@ -1,4 +1,4 @@
-//! `netctl fd inspect`.
+//! `netctl fd inspect` and `netctl fd reset`.
 
 use std::io::{self, Write};
 use std::os::fd::{OwnedFd, RawFd};
@@ -6,10 +6,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::{FdInspectArgs, FdTarget};
-use crate::config::{Config, Device};
+use crate::cli::{FdInspectArgs, FdResetArgs, FdTarget};
+use crate::config::{Config, TapOptions};
 use crate::error::{Error, Outcome};
 use crate::fd::inspect::{self, Facts, Held, InspectError, Kind, Namespace, Queue};
+use crate::fd::reuse::Returned;
 use crate::output::{printable, write_json};
 use crate::state::State;
 
@@ -96,7 +97,7 @@ impl Described {
         };
         let mut ports = config.ports.iter();
         if let Some((name, port)) =
-            ports.find(|(_, port)| port.interface == *interface && port.device != Device::Vfio)
+            ports.find(|(_, port)| port.interface == *interface && port.device.is_filtered())
         {
             (self.port, self.network) = (Some(name.clone()), Some(port.network.clone()));
             return;
@@ -166,10 +167,38 @@ impl Described {
     }
 }
 
+pub(super) fn reset(bpffs: &Path, args: &FdResetArgs, out: &mut impl Write) -> Result<Outcome, Error> {
+    // All of them before anything else is opened, and before any is changed.
+    let copies = args.numbers.iter().map(|number| Ok((*number, inspect::inherited(*number)?)));
+    let copies = copies.collect::<Result<Vec<_>, InspectError>>()?;
+    let queues = copies.into_iter().map(|(number, copy)| Returned::new(number, copy));
+    let queues = queues.collect::<Result<Vec<_>, _>>()?;
+    let state = State::read(bpffs).ok();
+    for queue in &queues {
+        let options = state.as_ref().map_or_else(TapOptions::default, |state| options(&state.config, queue));
+        if !args.dry_run {
+            queue.reset(&options)?;
+        }
+        let was = if queue.is_detached() == Some(true) { "was detached" } else { "is as new" };
+        let (number, kind, interface) = (queue.number, queue.facts.kind.name(), queue.interface());
+        writeln!(out, "~ descriptor {number}: {kind} of {interface}, {was}").map_err(Error::Output)?;
+    }
+    Ok(Outcome::Yes)
+}
+
+/// As the port of the queue's interface is opened.
+fn options(config: &Config, queue: &Returned) -> TapOptions {
+    let here = queue.facts.namespace == Some(Namespace::This);
+    let mut ports = config.ports.values().filter(|_| here);
+    ports
+        .find(|port| port.interface == queue.interface())
+        .map_or_else(TapOptions::default, |it| it.tap.clone())
+}
+
 const fn queue_word(queue: Queue) -> &'static str {
     match queue {
         Queue::Attached => "attached",
-        Queue::Detached => "detached: it gets no frames",
+        Queue::Detached => "detached: it gets no frames; `netctl fd reset` attaches it",
     }
 }
 

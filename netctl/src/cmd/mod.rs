@@ -41,6 +41,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Pool(PoolCommand::List(args)) => pool::list(bpffs, args, out),
         Command::Run(args) => run::run(bpffs, args, out),
         Command::Fd(FdCommand::Inspect(args)) => fd::inspect(bpffs, args, out),
+        Command::Fd(FdCommand::Reset(args)) => fd::reset(bpffs, args, out),
         // Parsed by itself, before anything else: `main` does not let it come here.
         Command::Helper(args) => Ok(Outcome::yes_if(crate::helper::run(args.arguments.iter().cloned()) == 0)),
         Command::LibvirtHook(args) => libvirt::run(bpffs, args, out),

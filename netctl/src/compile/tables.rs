@@ -9,7 +9,7 @@ use super::compiled::{Compiled, CompiledPort, CompiledUplink, HostStation};
 use super::error::CompileError;
 use super::ids::{PortIds, network_numbers, zone_numbers};
 use super::resolved::Resolved;
-use crate::config::{Addresses, Device, Hairpin, Network, NetworkKind, Port, PortKind, Rule, Siblings};
+use crate::config::{Addresses, Hairpin, Network, NetworkKind, Port, PortKind, Rule, Siblings};
 
 impl Resolved<'_> {
     pub(super) fn into_tables(self, ids: &PortIds) -> Result<Compiled, CompileError> {
@@ -61,7 +61,7 @@ impl Resolved<'_> {
                 network: networks.get(port.network.as_str()).copied().unwrap_or_default(),
                 flags: flags(network, port),
                 kind: network.kind.port_kind(),
-                is_filtered: port.device != Device::Vfio,
+                is_filtered: port.device.is_filtered(),
                 classes: *classes,
             });
         }

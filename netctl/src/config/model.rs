@@ -201,6 +201,15 @@ pub enum Device {
     /// The guest drives a leased VF itself (`vfio = true`): there is no interface and nothing is enforced, which the
     /// document has to say as well (`filter = "none"`).
     Vfio,
+    /// `/dev/vhost-vdpa-N` (`vdpa = "…"`): the device moves the guest's frames, past the host, as with [`Self::Vfio`].
+    Vdpa(u32),
+}
+
+impl Device {
+    /// Whether the guest's frames cross an interface, where the policy is.
+    pub const fn is_filtered(self) -> bool {
+        matches!(self, Self::Made | Self::Adopted)
+    }
 }
 
 /// What a port may send from.

@@ -166,7 +166,9 @@ struct Port {
     domain: Option<String>,
     /// The guest drives a leased virtual function itself, which cannot be filtered. Default: false.
     vfio: Option<bool>,
-    /// "none" is what a port with `vfio = true` has to say. Default: "policy".
+    /// A vhost-vdpa device that moves the guest's frames, which cannot be filtered.
+    vdpa: Option<VdpaDevice>,
+    /// "none" is what a port with `vfio` or `vdpa` has to say. Default: "policy".
     filter: Option<Filter>,
 }
 
@@ -319,6 +321,8 @@ texts! {
     Name = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
     /// An interface name of Linux: 1 to 15 characters.
     InterfaceName = "^[!-$&-.0-9;-~]{1,15}$",
+    /// A vhost-vdpa device, such as `/dev/vhost-vdpa-0`.
+    VdpaDevice = "^/dev/vhost-vdpa-(0|[1-9][0-9]{0,6})$",
     /// An Ethernet address, such as `52:54:00:00:00:11`.
     MacAddress = "^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$",
     /// An IPv4 or IPv6 address, such as `10.0.0.11`.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use netctl_common::frame::number;
 
-use crate::config::{self, Addresses, Config, Device, IcmpMatch, Mac, Network, PortRange, Service};
+use crate::config::{self, Addresses, Config, IcmpMatch, Mac, Network, PortRange, Service};
 use crate::error::{Error, nearest};
 
 use super::frame::Opening;
@@ -85,7 +85,7 @@ impl Question {
 }
 
 fn is_not_filtered(config: &Config, port: &str) -> bool {
-    config.ports.get(port).is_some_and(|port| port.device == Device::Vfio)
+    config.ports.get(port).is_some_and(|port| !port.device.is_filtered())
 }
 
 fn is_network(config: &Config, name: &str, network: &Network) -> bool {

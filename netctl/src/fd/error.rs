@@ -45,6 +45,10 @@ pub enum FdError {
     Packet { interface: String, source: io::Error },
     #[error("{request} on `{interface}`")]
     Ioctl { request: &'static str, interface: String, source: io::Error },
+    #[error("cannot open {path}; `modprobe vhost_vdpa` makes it of a device that `vdpa dev show` lists")]
+    Vdpa { path: String, source: io::Error },
+    #[error("{path} is no vhost-vdpa device; remove it, and let udev make the devices")]
+    NoVdpa { path: String },
     #[error(
         "cannot open {path}, and the port asks for `vhost = \"on\"`; \
          load it with `modprobe vhost_net`, or let the port fall back with `vhost = \"auto\"`"

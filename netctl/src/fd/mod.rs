@@ -17,6 +17,7 @@ pub mod node;
 pub mod packet;
 pub mod pass;
 pub mod process;
+pub mod reuse;
 mod seccomp;
 mod setup;
 pub mod socket;

@@ -1,11 +1,12 @@
-//! Descriptors of `/dev/vhost-net`: the kernel then moves the frames between tap and guest, not the VMM.
-//! One for each queue pair. What is done with them (VHOST_SET_OWNER and on) is the VMM's business.
+//! Descriptors of `/dev/vhost-net` and `/dev/vhost-vdpa-N`. With vhost-net the kernel moves the frames between tap and guest,
+//! not the VMM; one descriptor for each queue pair. What is done with them (VHOST_SET_OWNER and on) is the VMM's business.
 
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::OwnedFd;
 
 use super::error::FdError;
+use super::inspect;
 use crate::config::Vhost;
 
 /// The device, of kernel module vhost_net.
@@ -62,6 +63,25 @@ pub fn open(wish: Vhost, queues: u16) -> Result<Opened, FdError> {
         Ok(fds) => Ok(Opened::Queues(fds)),
         Err(source) if wish == Vhost::On => Err(FdError::Vhost { path: DEVICE, source }),
         Err(e) => Ok(Opened::Unavailable(e)),
+    }
+}
+
+/// Opens `/dev/vhost-vdpa-N`, close-on-exec. What moves the frames then is the device, past the host: no policy is enforced.
+///
+/// # Errors
+/// [`FdError::InUse`] where a VMM has it: the driver gives it to one. [`FdError::Vdpa`].
+pub fn open_vdpa(number: u32) -> Result<OwnedFd, FdError> {
+    let path = format!("/dev/vhost-vdpa-{number}");
+    let file = OpenOptions::new().read(true).write(true).open(&path).map_err(|source| {
+        match source.raw_os_error() {
+            Some(libc::EBUSY) => FdError::InUse { interface: path.clone() },
+            _ => FdError::Vdpa { path: path.clone(), source },
+        }
+    })?;
+    // A file of that name may be anything.
+    match file.try_clone().and_then(|copy| inspect::facts(copy.into())) {
+        Ok(facts) if facts.kind == inspect::Kind::VhostVdpa => Ok(file.into()),
+        _ => Err(FdError::NoVdpa { path }),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::link::{Interface, Observed};
-use crate::config::{Device, Network, Port, PortKind};
+use crate::config::{Network, Port, PortKind};
 
 /// The first thing that keeps frames from passing as the document says, from the uplink to the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn of_port(
     index: Option<u32>,
     enforced: bool,
 ) -> Condition {
-    if port.device == Device::Vfio {
+    if !port.device.is_filtered() {
         return Condition::NotFiltered;
     }
     let found = observed.named(&port.interface);

@@ -9,7 +9,7 @@ use super::pool::Settled;
 use super::step::Step;
 use super::vf_step::Lower;
 use super::{adopt, bridge, leftover, macvtap, room, tap, uplink};
-use crate::config::{Config, Device, Network};
+use crate::config::{Config, Network};
 
 /// What the parts of the planner share.
 pub(super) struct Draft<'a> {
@@ -97,8 +97,8 @@ fn wanted(config: &Config) -> Wanted<'_> {
         ports: config
             .ports
             .values()
-            // A guest that drives its function itself has no interface; one from before goes.
-            .filter(|port| port.device != Device::Vfio)
+            // A guest that drives its device itself has no interface; one from before goes.
+            .filter(|port| port.device.is_filtered())
             .map(|port| port.interface.as_str())
             .collect(),
         hosts: config.networks.values().filter_map(host_interface).collect(),

@@ -61,6 +61,7 @@ impl Vmm {
     pub fn refusal(self, port: &RunPort) -> Option<String> {
         match self {
             Self::Qemu => None,
+            _ if port.vdpa.is_some() => Some("netctl hands vhost-vdpa devices to QEMU only".to_owned()),
             Self::CloudHypervisor => cloud_hypervisor::refusal(port),
             Self::Crosvm => crosvm::refusal(port),
             Self::Firecracker => firecracker::refusal(port),

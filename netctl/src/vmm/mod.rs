@@ -38,6 +38,8 @@ pub struct RunPort {
     pub vhost: Vhost,
     /// How the queues are opened.
     pub tap: TapOptions,
+    /// `/dev/vhost-vdpa-N` in place of queues: nothing filters the guest's frames, and the document says so.
+    pub vdpa: Option<u32>,
     /// Bytes; told to the guest where set.
     pub mtu: Option<u32>,
 }
@@ -46,9 +48,10 @@ pub struct RunPort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenPort<'a> {
     pub port: &'a RunPort,
-    /// Numbers of the descriptors, one for each queue, or of the one socket; none where the VMM opens the interface itself.
+    /// Numbers of the descriptors, one for each queue, or of the one socket; none with `vdpa`, and where the VMM opens the interface
+    /// itself.
     pub fds: Vec<i32>,
-    /// One for each queue, or why there are none.
+    /// One for each queue, that of the device with `vdpa`, or why there are none.
     pub vhost_fds: Result<Vec<i32>, String>,
 }
 

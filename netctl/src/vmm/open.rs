@@ -16,6 +16,8 @@ pub enum OpenError {
     Fd { port: String, source: FdError },
     #[error("port `{port}`")]
     Network { port: String, source: NetworkError },
+    #[error("port `{port}` is a vDPA device, which has no queues; `netctl run` hands it to QEMU")]
+    NoQueues { port: String },
     #[error("port `{port}` is in use by another process; stop the guest that holds `{interface}`")]
     InUse { port: String, interface: String },
 }
@@ -35,6 +37,14 @@ pub struct Opened {
 /// # Errors
 /// [`OpenError::InUse`] where another process holds the port; no descriptor stays open then.
 pub async fn open(netlink: &Netlink, port: &RunPort) -> Result<Opened, OpenError> {
+    if let Some(number) = port.vdpa {
+        let device = vhost::open_vdpa(number).map_err(|source| port.failed(source))?;
+        return Ok(Opened {
+            port: port.clone(),
+            queues: Vec::new(),
+            vhost: vhost::Opened::Queues(vec![device]),
+        });
+    }
     let queues = open_queues(netlink, port, port.tap.header).await?;
     let vhost = vhost::open(port.vhost, port.queues).map_err(|source| port.failed(source))?;
     Ok(Opened { port: port.clone(), queues, vhost })
@@ -50,14 +60,22 @@ pub async fn open_queues(
     header: Header,
 ) -> Result<Vec<OwnedFd>, OpenError> {
     match port.kind {
+        // An interface of the port's name would be another's.
+        _ if port.vdpa.is_some() => Err(OpenError::NoQueues { port: port.name.clone() }),
         PortKind::Tap => open_tap(netlink, port, &port.options(header)).await,
         PortKind::Macvtap => open_macvtap(port, &port.options(header)),
     }
 }
 
 impl Opened {
-    /// What the user did not ask for: that the port falls back from vhost, and why.
+    /// What the user has to hear: that the port falls back from vhost, and why; that nothing filters it.
     pub fn note(&self) -> Option<String> {
+        if let Some(number) = self.port.vdpa {
+            let name = &self.port.name;
+            return Some(format!(
+                "port `{name}` is not filtered: /dev/vhost-vdpa-{number} moves its frames past the host"
+            ));
+        }
         match (&self.vhost, self.vhost.absence()) {
             (vhost::Opened::Unavailable(_), Some(reason)) => {
                 Some(format!("port `{}` runs without vhost: {reason}", self.port.name))

@@ -22,6 +22,9 @@ pub fn socket_arguments(open: &OpenPort<'_>, id: &str, kind: SocketKind) -> Vec<
 /// `fds` also for one queue. vhost needs as many descriptors as there are queues; without it the option is
 /// left out, which is off.
 fn netdev(open: &OpenPort<'_>, id: &str) -> String {
+    if let (Some(_), Ok(fds)) = (open.port.vdpa, &open.vhost_fds) {
+        return format!("vhost-vdpa,id={id},vhostfd={}", list(fds, ':'));
+    }
     let vhost = match &open.vhost_fds {
         Ok(fds) => format!(",vhost=on,vhostfds={}", list(fds, ':')),
         Err(_) => String::new(),
@@ -77,6 +80,7 @@ pub(super) mod tests {
             queues,
             vhost: Vhost::Auto,
             tap: TapOptions::default(),
+            vdpa: None,
             mtu,
         }
     }
@@ -124,6 +128,14 @@ pub(super) mod tests {
             socket_arguments(&open, "a", SocketKind::Messages)[1],
             "dgram,id=a,local.type=fd,local.str=3"
         );
+    }
+
+    #[test]
+    fn a_vdpa_device_is_a_backend_of_its_own() {
+        let port = RunPort { vdpa: Some(0), ..port(1, None) };
+        let open = OpenPort { port: &port, fds: Vec::new(), vhost_fds: Ok(vec![7]) };
+        let wanted = "virtio-net-pci,netdev=a,id=a-nic,mac=52:54:00:00:00:11";
+        assert_eq!(arguments(&open, "a"), ["-netdev", "vhost-vdpa,id=a,vhostfd=7", "-device", wanted]);
     }
 
     #[test]

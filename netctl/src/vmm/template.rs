@@ -97,6 +97,10 @@ pub enum TemplateError {
         "`{{{port}}}` has to be an argument of its own in `{argument}`; inside one there is `{{{port}.fds}}`"
     )]
     NotAlone { port: String, argument: String },
+    #[error(
+        "`{{{port}.fds}}`: the port is a vDPA device, which has no queues; its descriptor is `{{{port}.vhostfds}}`"
+    )]
+    NoQueues { port: String },
     #[error("`{{{port}.vhostfds}}`: {reason}; `{{{port}}}` does without where it has to")]
     NoVhost { port: String, reason: String },
     #[error(
@@ -327,6 +331,9 @@ fn fill_pieces(pieces: &[Piece], ports: &[OpenPort<'_>]) -> Result<OsString, Tem
 
 fn value(open: &OpenPort<'_>, key: Key, separator: char) -> Result<String, TemplateError> {
     Ok(match key {
+        Key::Fds if open.port.vdpa.is_some() => {
+            return Err(TemplateError::NoQueues { port: open.port.name.clone() });
+        }
         Key::Fds | Key::Socket(_) => list(&open.fds, separator),
         Key::VhostFds => match &open.vhost_fds {
             Ok(fds) => list(fds, separator),

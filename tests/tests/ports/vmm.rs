@@ -27,6 +27,7 @@ fn run_port(number: u8, queues: u16) -> RunPort {
         queues,
         vhost: Vhost::Auto,
         tap: TapOptions::default(),
+        vdpa: None,
         mtu: Some(1500),
     }
 }

@@ -74,6 +74,7 @@ fn row((name, port): (&String, &Port), state: &State, observed: &Observed) -> Re
         network: port.network.clone(),
         kind: match (port.device, network) {
             (Device::Vfio, _) => "vfio",
+            (Device::Vdpa(_), _) => "vdpa",
             (_, network) => network.map_or(PortKind::Tap, |network| network.kind.port_kind()).name(),
         },
         interface: port.interface.clone(),

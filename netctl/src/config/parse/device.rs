@@ -1,5 +1,7 @@
-//! The keys of a port that say what its guest's NIC is plugged into: `uplink`, `adopt`, `vfio`, `filter`, `owner`.
+//! The keys of a port that say what its guest's NIC is plugged into: `uplink`, `adopt`, `vfio`, `vdpa`,
+//! `filter`, `owner`.
 
+use super::port::{Around, VDPA};
 use super::section::Section;
 use crate::config::escape::quoted;
 use crate::config::model::{Device, Network, NetworkKind, PortKind};
@@ -33,16 +35,24 @@ pub(super) fn uplink(
     Some(text.text.to_owned())
 }
 
-pub(super) fn device(section: &Section<'_, '_>, network: Option<&Network>, report: &mut Report) -> Device {
+pub(super) fn device(
+    section: &Section<'_, '_>,
+    network: Option<&Network>,
+    (around, report): (&mut Around<'_, '_>, &mut Report),
+) -> Device {
     let adopt = section.boolean("adopt", report) == Some(true);
     let vfio = section.boolean("vfio", report) == Some(true);
     let filter = section.word("filter", &FILTER_WORDS, report).unwrap_or(Filter::Policy);
+    if section.entry("vdpa").is_some() {
+        return vdpa(section, filter, network, (around, report)).map_or(Device::Made, Device::Vdpa);
+    }
     if vfio {
         check_vfio(section, filter, network, report);
     } else if filter == Filter::None
         && let Some(node) = section.node("filter")
     {
-        let message = "only a port with `vfio = true`, which cannot be filtered, may be without the policy";
+        let message =
+            "only a port with `vfio` or `vdpa`, which cannot be filtered, may be without the policy";
         report.error(node.span, message, "remove it; a rule can allow everything from and to the port");
     }
     match (adopt, vfio) {
@@ -122,6 +132,55 @@ fn check_vfio(section: &Section<'_, '_>, filter: Filter, network: Option<&Networ
         let help = "remove `vfio` for a macvtap on the function, or add `filter = \"none\"` to do without the policy";
         report.error(place, message, help);
     }
+}
+
+/// The number of the device. The host does not see the frames of a vDPA device, whichever network it is on.
+fn vdpa(
+    section: &Section<'_, '_>,
+    filter: Filter,
+    network: Option<&Network>,
+    (around, report): (&mut Around<'_, '_>, &mut Report),
+) -> Option<u32> {
+    let path = section.text("vdpa", report)?;
+    if network.is_some_and(|network| matches!(network.kind, NetworkKind::Passthrough)) {
+        let message = "a vDPA device is no port of a passthrough network: it takes no uplink and no function";
+        report.error(path.span, message, "name the bridge, macvlan or vepa network that its frames are on");
+    }
+    for key in ["ifname", "queues", "owner", "owner-group", "tap", "vhost", "uplink", "adopt", "vfio"] {
+        if let Some(node) = section.node(key) {
+            let message = format!("a port with `vdpa` has no `{key}`: the guest drives the device itself");
+            report.error(node.span, message, "remove it");
+        }
+    }
+    if filter == Filter::None {
+        let message =
+            "no policy is enforced at this port: its vDPA device moves the guest's frames past the host";
+        let help = "without `vdpa` and `filter` the guest gets a tap or macvtap, which is filtered";
+        report.add(Finding::warning(path.span, message, help));
+    } else {
+        let message = "the frames of a vDPA device cross no interface of the host and cannot be filtered";
+        let help =
+            "remove `vdpa` for a port that is filtered, or add `filter = \"none\"` to do without the policy";
+        report.error(path.span, message, help);
+    }
+    let digits = path.text.strip_prefix(VDPA).filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    // drivers/vhost/vdpa.c, VHOST_VDPA_DEV_MAX: minor numbers have 20 bits. One spelling for each.
+    let number = digits
+        .and_then(|digits| digits.parse().ok().filter(|n: &u32| n.to_string() == digits && *n < 1 << 20));
+    let Some(number) = number else {
+        let message = format!("{} is no vhost-vdpa device", quoted(path.text));
+        report.error(path.span, message, format!("write it like `{VDPA}0`; `vdpa dev show` lists devices"));
+        return None;
+    };
+    match around.vdpa.get(&number) {
+        Some(first) => {
+            let message = format!("{VDPA}{number} is another port's already");
+            let finding = Finding::error(path.span, message, "a device has one guest: name another");
+            report.add(finding.relate(*first, "first used here"));
+        }
+        None => drop(around.vdpa.insert(number, path.span)),
+    }
+    Some(number)
 }
 
 /// TUNSETOWNER is for taps; a macvtap is opened by its device node.

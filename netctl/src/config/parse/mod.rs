@@ -166,8 +166,14 @@ fn config(root: &Table<'_>, lookups: Lookups<'_>, report: &mut Report) -> (Confi
     let mut claims = Claims::default();
     let networks = networks.map(|table| network::networks(table, &mut claims, report)).unwrap_or_default();
     let known = networks.iter().map(|network| (network.name.text, network)).collect();
-    let mut around =
-        Around { networks: known, claims, lookups, asked: HashMap::new(), interfaces: HashMap::new() };
+    let mut around = Around {
+        networks: known,
+        claims,
+        lookups,
+        asked: HashMap::new(),
+        vdpa: HashMap::new(),
+        interfaces: HashMap::new(),
+    };
     let ports = ports.map(|table| port::ports(table, &mut around, report)).unwrap_or_default();
     let found = around.found();
     let mut ports: BTreeMap<String, Port> =

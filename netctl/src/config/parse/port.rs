@@ -18,6 +18,7 @@ use crate::config::limits::MAX_PORTS;
 use crate::config::model::{Addresses, Port, Vhost};
 use crate::config::pick::InterfaceKind;
 use crate::config::report::{Finding, Report};
+use crate::config::source::Span;
 use crate::config::tree::{Entry, Table, Value};
 
 pub(in crate::config) const FIELDS: &[Field] = &[
@@ -36,11 +37,15 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "adopt", example: "adopt = true" },
     Field { name: "domain", example: "domain = \"0f5c8a1e-3d0b-4a56-9d0e-5b1c2f3a4d5e\"" },
     Field { name: "vfio", example: "vfio = true" },
+    Field { name: "vdpa", example: "vdpa = \"/dev/vhost-vdpa-0\"" },
     Field { name: "filter", example: "filter = \"none\"" },
 ];
 
 /// Queue pairs of a port.
 pub const MAX_QUEUES: u16 = 16;
+
+/// What the paths of vhost-vdpa devices begin with; a number follows (drivers/vhost/vdpa.c).
+pub(in crate::config) const VDPA: &str = "/dev/vhost-vdpa-";
 
 /// The word for [`Addresses::Any`].
 pub(in crate::config) const ANY_ADDRESS: &str = "any";
@@ -58,6 +63,8 @@ pub(super) struct Around<'a, 'd> {
     pub(super) lookups: Lookups<'a>,
     /// What `users` has answered: a question may go to a directory server, and most ports have one owner.
     pub(super) asked: HashMap<(&'static str, &'d str), Option<u32>>,
+    /// vhost-vdpa devices, and where they are first named.
+    pub(super) vdpa: HashMap<u32, Span>,
     /// Names that are no networks, and what the host says about them.
     pub(super) interfaces: HashMap<&'d str, Option<InterfaceKind>>,
 }
@@ -119,7 +126,7 @@ fn port<'d>(entry: &'d Entry<'_>, around: &mut Around<'_, 'd>, report: &mut Repo
     let section = Section::of(entry, FIELDS, "a port", report)?;
     let network = network(&section, around, report);
     let mac = mac(&section, name, network, around, report);
-    let device = device::device(&section, network.map(|read| &read.network), report);
+    let device = device::device(&section, network.map(|read| &read.network), (around, report));
     let port = Port {
         network: network.map(|network| network.name.text.to_owned()).unwrap_or_default(),
         mac,

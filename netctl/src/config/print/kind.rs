@@ -1,5 +1,6 @@
 //! The keys that only some kinds of networks and ports have.
 
+use crate::config::parse::port::VDPA;
 use std::fmt;
 
 use super::quote;
@@ -47,5 +48,6 @@ pub(super) fn print_port(f: &mut fmt::Formatter<'_>, port: &Port) -> fmt::Result
             port.domain.iter().try_for_each(|domain| writeln!(f, "domain = \"{domain}\""))
         }
         Device::Vfio => f.write_str("vfio = true\nfilter = \"none\"\n"),
+        Device::Vdpa(number) => writeln!(f, "vdpa = \"{VDPA}{number}\"\nfilter = \"none\""),
     }
 }

@@ -83,6 +83,10 @@ fn what_a_schema_can_see_it_sees_as_the_parser_does() {
         (format!("{lab}uplinks = [\"eth0\"]"), format!("{lab}uplinks = [\"eth%0\"]")),
         (port(""), format!("{lab}[ports.a]\naddresses = []\n")),
         (port("queues = 16"), port("queues = 17")),
+        (
+            port("vdpa = \"/dev/vhost-vdpa-0\"\nfilter = \"none\""),
+            port("vdpa = \"/dev/vhost-vdpa-x\"\nfilter = \"none\""),
+        ),
         (port("owner-group = 0"), port("owner-group = -1")),
         (port("tap = { header-size = 12 }"), port("tap = { header-size = 11 }")),
         (port("tap = { sndbuf = 66000 }"), port("tap = { sndbuf = 0 }")),

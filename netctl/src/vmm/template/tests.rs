@@ -12,6 +12,7 @@ fn port(name: &str) -> RunPort {
         queues: 2,
         vhost: Vhost::Off,
         tap: TapOptions::default(),
+        vdpa: None,
         mtu: None,
     }
 }
