@@ -14,3 +14,5 @@ mod options;
 mod reuse;
 #[path = "descriptors/vdpa.rs"]
 mod vdpa;
+#[path = "descriptors/vhost.rs"]
+mod vhost;
