@@ -27,9 +27,11 @@ fn parse(text: &str) -> (String, Vec<Row>) {
     let rows = text.lines().zip(1..).filter_map(|(text, line)| {
         let cells: Vec<&str> = text.strip_prefix('|')?.split('|').map(str::trim).collect();
         let (command, given) = (unquoted(cells.get(2)?), unquoted(cells.get(3)?));
-        let elsewhere =
-            ["lab:", "service:"].iter().any(|word| cells.get(4).is_some_and(|cell| cell.starts_with(word)));
-        let is_ours = command.starts_with("netctl ") && !elsewhere;
+        let elsewhere = ["lab:", "service:", "no device:"]
+            .iter()
+            .any(|word| cells.get(4).is_some_and(|cell| cell.starts_with(word)));
+        let is_ours =
+            ["netctl run ", "netctl open "].iter().any(|start| command.starts_with(start)) && !elsewhere;
         is_ours.then(|| Row { line, command: command.to_owned(), given: given.to_owned() })
     });
     (document.unwrap().0.to_owned(), rows.collect())
@@ -44,7 +46,9 @@ fn unquoted(cell: &str) -> &str {
 fn numberless(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
-    while let Some(at) = ["fds=", "fd="].iter().filter_map(|key| Some(rest.find(key)? + key.len())).min() {
+    while let Some(at) =
+        ["fds=", "fd=", "str="].iter().filter_map(|key| Some(rest.find(key)? + key.len())).min()
+    {
         let at = at + usize::from(rest[at..].starts_with('['));
         let isnt = |c: char| !c.is_ascii_digit() && c != ':' && c != ',';
         let end = rest[at..].find(isnt).map_or(rest.len(), |length| at + length);
@@ -92,6 +96,7 @@ fn numbers_of_descriptors_are_left_open_and_nothing_else() {
         ("fd=[11,12],mac=52:54,num_queues=4", "fd=[N,N],mac=52:54,num_queues=4"),
         ("tap-fd=7,mac=\"52:54\"", "tap-fd=N,mac=\"52:54\""),
         ("vmm --fds=3 -x", "vmm --fds=N -x"),
+        ("addr.type=fd,addr.str=7", "addr.type=fd,addr.str=N"),
     ] {
         assert_eq!(numberless(line), wanted);
     }

@@ -48,7 +48,7 @@ fn a_vdpa_port_is_told_not_to_be_filtered_and_leaves_no_interface() {
         let stats = sandbox.netctl(["stats", "--port", "fast1"]).expect_code(2);
         assert!(stats.stderr.contains("port `fast1` is not filtered"), "{stats}");
 
-        let run = sandbox.netctl(["run", "fast1", "--", "true", "{fast1}"]).expect_code(2);
+        let run = sandbox.netctl(["run", "fast1", "--", "qemu-system-x86_64", "{fast1}"]).expect_code(2);
         let wanted = "port `fast1`: cannot open /dev/vhost-vdpa-4711; `modprobe vhost_vdpa` makes it";
         assert!(run.stderr.contains(wanted), "{run}");
         // The default of a port without the device: a tap, which is filtered.

@@ -181,5 +181,4 @@ fn a_port_is_handed_over_in_one_way() {
 fn a_socket_as_a_nic_is_for_qemu() {
     let error = |command: &[&str]| fill(&["a"], command).unwrap_err().to_string();
     assert!(error(&["crosvm", "{a.stream}"]).contains("not for crosvm: it takes no sockets"));
-    assert!(error(&["vmm", "{a.stream}"]).contains("`--vmm"));
 }
