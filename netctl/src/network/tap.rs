@@ -92,9 +92,9 @@ fn unfit(found: &Interface, port: &Port) -> Option<&'static str> {
         TapFacts { persistent: false, .. } => Some("it is not persistent"),
         TapFacts { multi_queue, .. } if multi_queue != (port.queues > 1) => Some("for the number of queues"),
         // Older netctl left it open to every user; a guest that runs there does not lose its NIC for that.
-        TapFacts { owner: None, group: None, .. } if port.owner.is_none() && found.in_use() => None,
-        TapFacts { owner, .. } if owner != owner_of(port) => Some("for the owner"),
+        TapFacts { owner: None, group: None, .. } if owner_of(port) == Some(ROOT) && found.in_use() => None,
         TapFacts { group, .. } if group != port.owner_group => Some("for the owner's group"),
+        TapFacts { owner, .. } if owner != owner_of(port) => Some("for the owner"),
         _ => None,
     }
 }
