@@ -43,8 +43,19 @@ pub(crate) const DATABASE: Boot<'static> =
 /// Applies the document.
 #[track_caller]
 pub(crate) fn apply(sandbox: &Sandbox) {
+    apply_text(sandbox, DOCUMENT);
+}
+
+/// Applies the document with a rule before all others.
+#[track_caller]
+pub(crate) fn apply_with(sandbox: &Sandbox, rule: &str) {
+    apply_text(sandbox, &DOCUMENT.replace("rules = [", &format!("rules = [\n  {rule},")));
+}
+
+#[track_caller]
+fn apply_text(sandbox: &Sandbox, document: &str) {
     let file = Path::new("/run/host.toml");
-    fs::write(file, DOCUMENT).unwrap();
+    fs::write(file, document).unwrap();
     sandbox.netctl(["apply", "/run/host.toml"]).expect_code(0);
 }
 
