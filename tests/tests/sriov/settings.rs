@@ -76,7 +76,7 @@ fn a_pool_is_made_leased_set_and_taken_away_again() {
         .map(|row| (row["name"].as_str(), &row["filtered"] == true))
         .collect();
     assert_eq!(filtered, [(Some("raw"), false), (Some("web1"), true), (Some("web2"), true)]);
-    assert!(refused(&["run", "raw", "--", "true"]).contains("its guest drives the function itself"));
+    assert!(refused(&["run", "raw", "--", "true"]).contains("its guest drives its device itself"));
     assert_eq!(netctl(&["diff", &file]), "");
 
     netctl(&["down"]);
