@@ -35,7 +35,7 @@ const ORDINARY: Planned<'static> =
 
 /// Everything that `cargo xtask lab` runs, in this order. Tests that need what only the lab has are marked with
 /// `#[ignore]` and run here.
-pub(super) const PLAN: [Planned<'static>; 6] = [
+pub(super) const PLAN: [Planned<'static>; 7] = [
     Planned { target: super::verified::TARGET, arguments: &["--nocapture"], minutes: 3, ..ORDINARY },
     Planned {
         target: "wire",
@@ -58,6 +58,7 @@ pub(super) const PLAN: [Planned<'static>; 6] = [
     },
     // What of descriptors only the lab has; the rest asks the tun driver, which is the same everywhere.
     Planned { target: "descriptors", arguments: &["vhost::"], minutes: 5, ..ORDINARY },
+    Planned { target: "vm", arguments: &["vhost::"], minutes: 8, ..ORDINARY },
     // Crashes are tried on a model of the NIC, too (tests/tests/ports/pools).
     Planned { target: "sriov", needs: &[Feature::Igb], left_out: &["crashes::"], ..ORDINARY },
 ];
