@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
+use super::inherited::close_range;
 use super::seccomp;
 
 /// `nobody` and `nogroup`: the numbers that also the kernel uses for nobody (overflowuid).
@@ -68,6 +69,7 @@ pub fn confine(keep: &[RawFd]) -> Result<(), (Step, io::Error)> {
 }
 
 fn close_others(keep: &[RawFd]) -> io::Result<()> {
+    // What is closed belongs to code of the parent that does not run in this process.
     // A folder is held like a descriptor: its file system could not be unmounted.
     std::env::set_current_dir("/")?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
@@ -76,23 +78,14 @@ fn close_others(keep: &[RawFd]) -> io::Result<()> {
         check(unsafe { libc::dup2(null.as_raw_fd(), standard) })?;
     }
     drop(null);
-    let mut keep: Vec<u32> = keep.iter().filter(|fd| **fd > 1).map(|fd| fd.cast_unsigned()).collect();
+    let mut keep: Vec<RawFd> = keep.iter().copied().filter(|fd| *fd > 1).collect();
     keep.sort_unstable();
-    let mut first: u32 = 2;
+    let mut first = libc::STDERR_FILENO;
     for fd in keep {
-        if first < fd {
-            close_range(first, fd - 1)?;
-        }
+        close_range(first, fd - 1)?;
         first = fd + 1;
     }
-    close_range(first, u32::MAX)
-}
-
-/// close_range(2), Linux 5.9.
-fn close_range(first: u32, last: u32) -> io::Result<()> {
-    // SAFETY: three numbers. What is closed belongs to code of the parent that does not run in this process.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    close_range(first, RawFd::MAX)
 }
 
 /// Only with CAP_SETPCAP, and only for numbers that the kernel knows; without, there is no way to gain one either, as

@@ -47,11 +47,12 @@ pub fn close_others(kept: Option<BorrowedFd<'_>>) -> io::Result<()> {
     }
 }
 
-fn close_range(first: RawFd, last: RawFd) -> io::Result<()> {
+/// close_range(2), Linux 5.9. Nothing that still runs in this process may own one of them.
+pub(super) fn close_range(first: RawFd, last: RawFd) -> io::Result<()> {
     if last < first {
         return Ok(());
     }
-    // SAFETY: only numbers are passed; the caller of `close_others` owns none of these descriptors.
+    // SAFETY: only numbers are passed; the callers own none of these descriptors.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if closed < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

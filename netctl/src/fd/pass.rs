@@ -15,6 +15,8 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 
+use super::inherited;
+
 /// Descriptors that one message can carry: SCM_MAX_FD of include/net/scm.h.
 pub const MAX_FDS: usize = 253;
 
@@ -83,12 +85,7 @@ impl Channel {
     /// # Errors
     /// [`PassError::NotOpen`], [`PassError::NoSocket`], [`PassError::NotUnix`].
     pub fn inherited(number: RawFd) -> Result<Self, PassError> {
-        if number < 0 {
-            return Err(PassError::NotOpen { number });
-        }
-        // SAFETY: whether the number is an open descriptor is what F_DUPFD_CLOEXEC tells; it is borrowed for that call only.
-        let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-        let socket = borrowed.try_clone_to_owned().map_err(|_| PassError::NotOpen { number })?;
+        let socket = inherited::duplicate(number).map_err(|_| PassError::NotOpen { number })?;
         let domain =
             getsockname::<SockaddrStorage>(socket.as_raw_fd()).map_err(|_| PassError::NoSocket { number })?;
         if domain.family() != Some(AddressFamily::Unix) {

@@ -1,7 +1,7 @@
 //! Sockets that others opened or that are handed to others: what they are, and pairs of them.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, getpeername, getsockopt, socketpair, sockopt,
@@ -16,20 +16,6 @@ pub struct Facts {
     pub is_unix: bool,
     pub listens: bool,
     pub is_connected: bool,
-}
-
-/// A copy, close-on-exec, of a descriptor that this process has inherited by number.
-///
-/// # Errors
-/// EBADF where nothing is open by that number.
-pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: fcntl(2) with numbers touches no memory; what is open by the number stays as it is.
-    let fd = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: fcntl(2) just returned the descriptor; nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// What a descriptor is as a socket; `None` for one of a family that carries no frames of a guest.

@@ -3,6 +3,8 @@
 
 use std::io;
 
+use crate::error::chain;
+
 /// Where the stock helper's rules are.
 pub(super) const BRIDGE_CONF: &str = "/etc/qemu/bridge.conf";
 /// Where netctl's grants are.
@@ -84,19 +86,4 @@ impl Refusal {
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
-}
-
-/// An error with its sources, as one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
 }

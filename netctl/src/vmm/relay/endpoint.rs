@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bin
 use super::RelayError;
 use super::address::Address;
 use super::link::{Link, Listener, tune};
-use crate::fd::socket;
+use crate::fd::{inherited, socket};
 
 /// How long the other end of a TCP connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -114,7 +114,7 @@ impl Endpoint {
     /// [`RelayError::Descriptor`] for what is no connected socket of a kind that keeps to one peer.
     pub fn inherited(number: RawFd) -> Result<Self, RelayError> {
         let unfit = |what: &str| RelayError::Descriptor { number, what: what.to_owned() };
-        let fd = socket::inherited(number).map_err(|e| unfit(&format!("cannot be used: {e}")))?;
+        let fd = inherited::duplicate(number).map_err(|e| unfit(&format!("cannot be used: {e}")))?;
         let facts = socket::facts(std::os::fd::AsFd::as_fd(&fd));
         let facts = facts.map_err(|_| unfit("is no socket"))?;
         let Some(facts) = facts else {
