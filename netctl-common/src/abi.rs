@@ -6,10 +6,12 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::address::{Address, LinkAddress};
-use crate::verdict::REASONS;
+use crate::flow::TIMEOUTS;
+use crate::limit::{BUCKETS, LIMITS};
+use crate::verdict::{Direction, REASONS};
 
 /// Part of the pin path; bump on any change of a layout, a map's type, or a number's meaning.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Ports that one host can hold; the size of the outer maps that are indexed by port id.
 pub const MAX_PORTS: u32 = 4096;
@@ -19,6 +21,12 @@ pub const SLOTS: u32 = 2;
 
 /// "No rule": the default decided, or a guard did.
 pub const NO_RULE: u32 = u32::MAX;
+
+/// In place of an audited rule: the default would have decided otherwise.
+pub const BY_DEFAULT: u32 = u32::MAX - 1;
+
+/// No network's number.
+pub const NO_NETWORK: u32 = u32::MAX;
 
 /// "No port": the address belongs to the host or to the world.
 pub const NO_PORT: u32 = u32::MAX;
@@ -59,6 +67,8 @@ pub struct Root {
     pub multicast: Classes,
     /// `ff:ff:ff:ff:ff:ff`, and 255.255.255.255.
     pub broadcast: Classes,
+    /// How long a flow may be silent, in ticks (see [`crate::flow::tick`]). Index: [`crate::flow::Timeout`].
+    pub timeouts: [u32; TIMEOUTS],
 }
 
 /// What an address is to the rules, as the opener of a flow and as its target.
@@ -77,18 +87,36 @@ pub struct PortEntry {
     /// Stable while the port exists, below [`MAX_PORTS`]: index of `flows` and `port_counters`.
     pub id: u32,
     pub zone: u32,
-    pub network: u16,
     /// Bits of [`port_flags`].
-    pub flags: u16,
+    pub flags: u32,
+    /// Guards that are on: bits of [`guards`].
+    pub guards: u32,
+    pub network: u16,
+    /// The VLAN on the network of frames that the guest sends and gets untagged (1 to 4094); 0 = none, they are
+    /// untagged there too.
+    pub vlan: u16,
     pub mac: LinkAddress,
     pub reserved: [u8; 2],
+    /// Who the port is by name and groups, whatever its address; with the region of a learned address it gives the
+    /// address's classes.
+    pub identity: u32,
     /// Where guests reach the host by `host-access`: the index of the network's uplink. 0 where they do not.
     pub uplink: u32,
+    /// The bridge itself, where the port is on one: what the host routes may come in there. Else 0.
+    pub bridge: u32,
     /// The port itself, where its address says nothing: DHCP's 0.0.0.0, frames without IP.
     pub classes: Classes,
     pub root: Root,
     /// UTF-8, padded with zeros.
     pub name: [u8; NAME_LEN],
+}
+
+impl PortEntry {
+    /// Whether a guard ([`guards`]) is on.
+    #[inline(always)]
+    pub const fn has_guard(&self, guard: u32) -> bool {
+        self.guards & guard != 0
+    }
 }
 
 /// Key in the table of ports for the generation itself.
@@ -97,15 +125,80 @@ pub const NO_INTERFACE: u32 = 0;
 /// Bits of [`PortEntry::flags`].
 pub mod port_flags {
     /// `addresses = "any"`: IP and ARP/ND sender addresses are not checked.
-    pub const ANY_ADDRESS: u16 = 1;
+    pub const ANY_ADDRESS: u32 = 1;
     /// Known unicast to local ports of the network is redirected past its bridge or macvlan.
-    pub const REDIRECT: u16 = 2;
+    pub const REDIRECT: u32 = 2;
     /// Ports of the network take frames at their ingress: macvtaps. Taps take them at their egress.
-    pub const INGRESS: u16 = 4;
+    pub const INGRESS: u32 = 4;
     /// Ports of the network exchange nothing with each other.
-    pub const PRIVATE: u16 = 16;
+    pub const PRIVATE: u32 = 16;
     /// No port ([`super::NO_PORT`]), but the uplink of a network with `host-access`; `mac` is the host's own there.
-    pub const UPLINK: u16 = 8;
+    pub const UPLINK: u32 = 8;
+    /// `addresses = "learn"`: the port may use what it was seen to be given.
+    pub const LEARN: u32 = 32;
+    /// The port has an entry in `limits`.
+    pub const LIMITED: u32 = 64;
+    /// The policy's denials are reported and not enforced; the guards stay.
+    pub const AUDIT: u32 = 128;
+    /// The host knows from which port of the network, or from outside, a frame to one guest comes.
+    pub const KNOWS_ORIGIN: u32 = 256;
+    /// The guest may send and get frames with the tags of a list (`vlans`).
+    pub const TRUNK: u32 = 512;
+    /// Untagged frames have no VLAN here: a trunk without an access VLAN.
+    pub const TAGGED_ONLY: u32 = 1024;
+    /// [`KNOWS_ORIGIN`], and of frames to groups too: no switch has to send them back.
+    pub const KNOWS_GROUP_ORIGIN: u32 = 2048;
+}
+
+/// Bits of [`PortEntry::guards`]; the names are those in a document.
+pub mod guards {
+    /// The source MAC address is the port's.
+    pub const MAC: u32 = 1;
+    /// The source IP address is one of the port's.
+    pub const IP: u32 = 1 << 1;
+    /// The sender of ARP is the port.
+    pub const ARP: u32 = 1 << 2;
+    /// Neighbor discovery is about the port only.
+    pub const NEIGHBOR: u32 = 1 << 3;
+    /// No router advertisements and redirects from the guest.
+    pub const ROUTER: u32 = 1 << 4;
+    /// No answers of a DHCP server from the guest.
+    pub const DHCP_SERVER: u32 = 1 << 5;
+    /// No frames to the link-local groups of switches (IEEE 802.1Q, table 8-1) from the guest.
+    pub const LINK_CONTROL: u32 = 1 << 6;
+    /// No 802.3 length fields (LLC, SNAP).
+    pub const LLC: u32 = 1 << 7;
+    /// No IPv4 options but router alert, no IPv6 routing headers.
+    pub const OPTIONS: u32 = 1 << 8;
+    /// No addresses that no frame on a wire has.
+    pub const MARTIAN: u32 = 1 << 9;
+    /// Frames to the guest are for its own MAC and IP addresses.
+    pub const DESTINATION: u32 = 1 << 10;
+    /// A local port's address comes from that port only.
+    pub const ORIGIN: u32 = 1 << 11;
+    /// Fragments follow their first one, which shows the ports, and do not overlap it.
+    pub const FRAGMENTS: u32 = 1 << 12;
+    /// TCP segments fit the state of their connection.
+    pub const TCP_STATE: u32 = 1 << 13;
+    pub const ALL: u32 = (1 << 14) - 1;
+
+    /// The words for them in a document, in the order of the bits.
+    pub const NAMES: [(&str, u32); 14] = [
+        ("mac", MAC),
+        ("ip", IP),
+        ("arp", ARP),
+        ("neighbor", NEIGHBOR),
+        ("router", ROUTER),
+        ("dhcp-server", DHCP_SERVER),
+        ("link-control", LINK_CONTROL),
+        ("llc", LLC),
+        ("options", OPTIONS),
+        ("martian", MARTIAN),
+        ("destination", DESTINATION),
+        ("origin", ORIGIN),
+        ("fragments", FRAGMENTS),
+        ("tcp-state", TCP_STATE),
+    ];
 }
 
 /// Key of `stations`: a MAC address on a network.
@@ -158,6 +251,29 @@ pub struct AddressEntry {
     /// The local port that owns the address, or [`NO_PORT`].
     pub port: u32,
     pub classes: Classes,
+    /// Which prefixes of the rules the address is in, whoever has it; see [`PortEntry::identity`]. 0 where no port learns.
+    pub region: u32,
+    /// The owner's network; [`NO_NETWORK`] where no port and not the host has the address, or the owner is not filtered.
+    pub network: u32,
+    /// Of the local port; else none.
+    pub mac: LinkAddress,
+    pub reserved: [u8; 2],
+}
+
+/// The VLANs of a trunk: a bit for each id. Value of `trunks` (key: port id).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct VlanSet(pub [u64; 64]);
+
+impl VlanSet {
+    #[inline(always)]
+    pub const fn contains(&self, vlan: u16) -> bool {
+        self.0[(vlan >> 6) as usize & 63] & (1 << (vlan & 63)) != 0
+    }
+
+    pub const fn insert(&mut self, vlan: u16) {
+        self.0[(vlan >> 6) as usize & 63] |= 1 << (vlan & 63);
+    }
 }
 
 /// A chain of rules, resolved: the verdict of (chain, service) or, where that has none, `otherwise`.
@@ -202,7 +318,8 @@ pub struct RuleEntry {
     pub flags: u32,
     /// Line in the document, counted from 1.
     pub line: u32,
-    pub reserved: u32,
+    /// Of an audited rule: what is added to a class to find the chains of the rules that are enforced; else 0.
+    pub enforced: u32,
     /// Hash of all that the rule says, for user space: equal for the same rule in another generation.
     pub identity: u64,
     /// What the same rule had counted in earlier generations; written by user space only.
@@ -213,6 +330,8 @@ pub struct RuleEntry {
 pub mod rule_flags {
     /// New flows that the rule decides are sent as events.
     pub const LOG: u32 = 1;
+    /// What the rule would do is reported; the rules behind it decide.
+    pub const AUDIT: u32 = 2;
 }
 
 /// Frames and their bytes (as the interface counts them: with the Ethernet header, without FCS).
@@ -223,8 +342,12 @@ pub struct Counter {
     pub bytes: u64,
 }
 
-/// Elements of one port's counters: a row of [`REASONS`] per direction.
-pub const PORT_COUNTERS: u32 = 2 * REASONS as u32;
+/// Elements of one port's counters: a row of [`REASONS`] per direction, and [`FLOWS_MADE`].
+pub const PORT_COUNTERS: u32 = FLOWS_MADE + 1;
+
+/// Which of a port's counters tells how its flow table grew: `packets` counts entries that were made, `bytes` those
+/// that took the place of an ended flow with the same key. Entries go only where the table needs room for new ones.
+pub const FLOWS_MADE: u32 = 2 * REASONS as u32;
 
 /// Key of a port's flow table. `local` is the guest's end, in both directions.
 #[repr(C)]
@@ -241,7 +364,7 @@ pub struct FlowKey {
     pub reserved: [u8; 2],
 }
 
-/// State of one connection at one port: one cache line.
+/// State of one connection at one port.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct FlowEntry {
@@ -264,6 +387,44 @@ pub struct FlowEntry {
     /// [`crate::verdict::Action`]; a flow whose rule was withdrawn stays as denied until it is idle.
     pub action: u8,
     pub reserved: [u8; 3],
+    /// [`crate::mark::trace`] of the frames to the guest when their origin was last checked; 0 = not yet.
+    pub origin: u32,
+    /// TCP, by [`crate::verdict::Direction`] of the segments: the sequence number behind the last one that was sent.
+    pub sequence: [u32; 2],
+    /// TCP, likewise: the last acknowledgment number; of the side that has not answered a SYN, the SYN's number.
+    pub acknowledged: [u32; 2],
+    /// The rule that would have decided otherwise but for audit mode, [`BY_DEFAULT`] or [`NO_RULE`].
+    pub audited: u32,
+    /// TCP: the number of a SYN that came inside the open connection; see [`crate::flow::seen`].
+    pub reopening: u32,
+    pub reserved_2: u32,
+}
+
+/// A limit of a port. All zero = none.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct LimitEntry {
+    /// Tokens per second: bits, packets or flows, see [`crate::limit::Limit`].
+    pub rate: u64,
+    /// The time in which a full bucket refills, in [`crate::limit::UNITS`].
+    pub tolerance: u64,
+}
+
+/// The limits of a port by [`crate::verdict::Direction`] and [`crate::limit::Limit`]. Map `limits`; key: port id.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct LimitsEntry {
+    pub directions: [[LimitEntry; LIMITS]; 2],
+}
+
+/// Elements of `buckets`: [`crate::limit::Buckets`] behind 8 bytes that the kernel side locks them by.
+pub const BUCKET_ROWS: u32 = 2 * MAX_PORTS;
+pub const BUCKETS_SIZE: u32 = 8 + 8 * BUCKETS as u32;
+
+/// Index in `buckets`.
+#[inline(always)]
+pub const fn bucket_row(port: u32, direction: Direction) -> u32 {
+    2 * port + direction as u32
 }
 
 /// How many events a port may still send, and what was lost. Per CPU. Map `event_budget`.
@@ -277,6 +438,19 @@ pub struct EventBudget {
     pub suppressed: u64,
     /// Events not sent because the ring buffer was full.
     pub overflowed: u64,
+}
+
+/// How many answers to rejected frames a port may still cause, and what became of them. Per CPU. Map `reject_budget`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct RejectBudget {
+    /// See [`crate::limit`].
+    pub tokens: u64,
+    pub refilled: u64,
+    /// Answers that were sent.
+    pub answered: u64,
+    /// Rejected frames that got none, because the port was over its rate or the frame could not be rewritten.
+    pub unanswered: u64,
 }
 
 /// One decision, as sent through the ring buffer.
@@ -307,13 +481,18 @@ pub struct Event {
     pub reason: u8,
     /// Bits of [`event_flags`].
     pub flags: u8,
-    pub reserved: [u8; 5],
+    pub reserved: u8,
+    /// The VLAN on the network; 0 = untagged.
+    pub vlan: u16,
+    pub reserved_2: u16,
 }
 
 /// Bits of [`Event::flags`].
 pub mod event_flags {
     /// `source` and `destination` are set: the frame carries IP, or ARP's protocol addresses.
     pub const ADDRESSES: u8 = 1;
+    /// But for audit mode, `rule` would have decided otherwise; the default, if it is [`super::NO_RULE`].
+    pub const AUDIT: u8 = 2;
 }
 
 /// What `explain`'s twin of a program found. Map `answer`, which only the twin uses.
@@ -330,6 +509,8 @@ pub struct Answer {
     pub generation: u32,
     /// Interface of the local port that the frame would be redirected to; 0 = the kernel's own forwarding.
     pub redirect: u32,
+    /// See [`FlowEntry::audited`].
+    pub audited: u32,
 }
 
 /// Names of the maps, which are also their names in the pin directory.
@@ -339,8 +520,9 @@ pub mod maps {
     pub const RULES: &str = "rules";
     pub const RULE_COUNTERS: &str = "rule_counters";
     /// Per generation; each has [`super::SLOTS`] slots.
-    pub const GENERATION: [&str; 12] = [
+    pub const GENERATION: [&str; 14] = [
         "stations",
+        "trunks",
         "addresses",
         "prefixes",
         "services",
@@ -349,6 +531,7 @@ pub mod maps {
         "dest_chains",
         "pair_chains",
         "verdicts",
+        LIMITS,
         RULES,
         RULE_COUNTERS,
         DOCUMENT,
@@ -358,20 +541,25 @@ pub mod maps {
     pub const PORT_COUNTERS: &str = "port_counters";
     /// The text that the generation was compiled from, in chunks of [`super::DOCUMENT_CHUNK`] bytes.
     pub const DOCUMENT: &str = "document";
+    pub const LIMITS: &str = "limits";
+    /// Of the limits, for each port and direction; they outlive generations.
+    pub const BUCKETS: &str = "buckets";
     pub const EVENTS: &str = "events";
     pub const EVENT_BUDGET: &str = "event_budget";
+    pub const REJECT_BUDGET: &str = "reject_budget";
     /// Frames at interfaces that are no ports of the running policy; laid out like `port_counters`.
     pub const STRAY_COUNTERS: &str = "stray_counters";
     pub const ANSWER: &str = "answer";
 }
 
 const _: () = {
-    assert!(size_of::<Root>() == 56);
-    assert!(size_of::<PortEntry>() == 32 + 56 + NAME_LEN);
+    assert!(size_of::<Root>() == 56 + 4 * TIMEOUTS);
+    assert!(size_of::<PortEntry>() == 48 + size_of::<Root>() + NAME_LEN);
     assert!(size_of::<StationKey>() == 8);
     assert!(size_of::<AddressKey>() == 20);
     assert!(size_of::<FlowKey>() == 40);
-    assert!(size_of::<FlowEntry>() == 64);
+    assert!(size_of::<FlowEntry>() == 96);
     assert!(size_of::<RuleEntry>() == 40);
+    assert!(size_of::<LimitsEntry>() == 2 * 16 * LIMITS);
     assert!(size_of::<Event>() == 88);
 };

@@ -14,7 +14,6 @@ const MAPPED: u32 = u32::from_ne_bytes([0, 0, 0xff, 0xff]);
 
 impl Address {
     pub const UNSPECIFIED: Self = Self([0; 4]);
-    const LOOPBACK: Self = Self([0, 0, 0, u32::from_ne_bytes([0, 0, 0, 1])]);
 
     /// Of an IPv4 address as it stands in the packet.
     #[inline(always)]
@@ -48,9 +47,16 @@ impl Address {
         self.is_multicast() || (self.is_v4() && self.0[3] == u32::MAX)
     }
 
+    /// What no packet on a wire has as source or destination (RFC 6890): 0.0.0.0/8 but for 0.0.0.0, 127.0.0.0/8,
+    /// 240.0.0.0/4 but for 255.255.255.255, ::1, and the IPv4-compatible ::a.b.c.d (RFC 4291, 2.5.5.1).
     #[inline(always)]
-    pub fn is_loopback(&self) -> bool {
-        *self == Self::LOOPBACK || (self.is_v4() && self.0[3].to_ne_bytes()[0] == 127)
+    pub fn is_reserved(&self) -> bool {
+        if self.is_v4() {
+            let first = self.0[3].to_ne_bytes()[0];
+            (first == 0 && self.0[3] != 0) || first == 127 || (first >= 0xf0 && self.0[3] != u32::MAX)
+        } else {
+            self.0[0] | self.0[1] | self.0[2] == 0 && self.0[3] != 0
+        }
     }
 
     pub fn bytes(&self) -> [u8; 16] {

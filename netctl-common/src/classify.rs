@@ -10,6 +10,10 @@
 //! Each chain answers with the lowest index of its rules that take the service; the lowest of the three
 //! answers is the first match. Splitting off `any` keeps the number of pairs at what the rules name,
 //! where one table of all (source, destination) pairs would grow with their product.
+//!
+//! A policy with audited rules has each chain twice: of all rules, and, for the same class shifted
+//! ([`crate::abi::RuleEntry::enforced`]), of the rules that are enforced. The second is asked only where the first
+//! answers with an audited rule.
 
 /// One row of 65,536 service classes in the map `services`; the index in the row is the service's number.
 #[repr(u32)]
@@ -49,43 +53,56 @@ use crate::verdict::Reason;
 pub struct Service {
     pub row: ServiceRow,
     pub index: u16,
-    /// Row and index of the source port, where the protocol has one.
-    pub source: Option<(ServiceRow, u16)>,
+    /// Row of the source port; [`Self::row`] where the protocol has none. Not an `Option`: what a `None` leaves undefined
+    /// would be copied with the rest, which the kernel's verifier refuses.
+    pub source_row: ServiceRow,
+    /// 0 where there is none.
+    pub source_port: u16,
 }
 
 impl Service {
     /// Of the first packet of a flow.
     #[inline(always)]
     pub const fn of(tuple: &Tuple) -> Self {
-        let (row, source) = match tuple.protocol {
-            number::TCP => (ServiceRow::Tcp, Some(ServiceRow::TcpSource)),
-            number::UDP => (ServiceRow::Udp, Some(ServiceRow::UdpSource)),
-            number::SCTP => (ServiceRow::Sctp, Some(ServiceRow::SctpSource)),
-            number::ICMP => (ServiceRow::Icmp, None),
-            number::ICMP6 => (ServiceRow::Icmp6, None),
-            _ => (ServiceRow::Protocol, None),
+        let (row, source_row) = match tuple.protocol {
+            number::TCP => (ServiceRow::Tcp, ServiceRow::TcpSource),
+            number::UDP => (ServiceRow::Udp, ServiceRow::UdpSource),
+            number::SCTP => (ServiceRow::Sctp, ServiceRow::SctpSource),
+            number::ICMP => (ServiceRow::Icmp, ServiceRow::Icmp),
+            number::ICMP6 => (ServiceRow::Icmp6, ServiceRow::Icmp6),
+            _ => (ServiceRow::Protocol, ServiceRow::Protocol),
         };
-        let source = match source {
-            Some(row) => Some((row, tuple.source_port)),
-            None => None,
-        };
+        let has_source = row as u32 != source_row as u32;
         let index = match row {
             ServiceRow::Protocol => tuple.protocol as u16,
             _ => tuple.destination_port,
         };
-        Self { row, index, source }
+        Self { row, index, source_row, source_port: if has_source { tuple.source_port } else { 0 } }
     }
 
     /// Of a frame without IP.
     #[inline(always)]
     pub const fn ethertype(ethertype: u16) -> Self {
-        Self { row: ServiceRow::Ethertype, index: ethertype, source: None }
+        let row = ServiceRow::Ethertype;
+        Self { row, index: ethertype, source_row: row, source_port: 0 }
     }
 
     #[inline(always)]
-    const fn is_ip(&self) -> bool {
+    pub(crate) const fn is_ip(&self) -> bool {
         !matches!(self.row, ServiceRow::Ethertype)
     }
+}
+
+/// A question to the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub source: u32,
+    pub destination: u32,
+    pub service: Service,
+}
+
+impl Asked {
+    pub const NONE: Self = Self { source: 0, destination: 0, service: Service::ethertype(0) };
 }
 
 /// Index of the first rule that matches, or [`NO_RULE`]. An error is a table that is not there.
@@ -114,9 +131,10 @@ fn service_class<T: Tables>(tables: &T, root: &Root, service: Service) -> Decide
     if root.source_services <= 1 {
         return Ok(u32::from(class));
     }
-    let source = match service.source {
-        Some((row, port)) => tables.service(slot, row, port).ok_or(Reason::Internal)?,
-        None => 0,
+    let source = if service.source_row == service.row {
+        0
+    } else {
+        tables.service(slot, service.source_row, service.source_port).ok_or(Reason::Internal)?
     };
     let pair = u32::from(class) * root.source_services + u32::from(source);
     Ok(tables.service_pair(slot, pair).ok_or(Reason::Internal)?)

@@ -12,9 +12,6 @@ use crate::frame::header::Ethernet;
 use crate::frame::{Frame, number};
 use crate::verdict::Reason;
 
-/// `skb->mark` of the copies that netctl hands to the guests; it does not leave the host. ASCII "nctl".
-pub const COPY_MARK: u32 = 0x6e63_746c;
-
 /// What becomes of a frame that the host sends out of an uplink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
@@ -88,7 +85,7 @@ pub fn received<F: Frame + ?Sized, T: Tables>(
 #[inline(always)]
 fn is_tagged<F: Frame + ?Sized>(frame: &F, link: &Ethernet) -> bool {
     let tags = [number::ETHERTYPE_VLAN, number::ETHERTYPE_QINQ, number::ETHERTYPE_QINQ_OLD];
-    frame.has_vlan_metadata() || tags.contains(&u16::from_be(link.ethertype))
+    frame.tag().is_some() || frame.has_vlan_metadata() || tags.contains(&u16::from_be(link.ethertype))
 }
 
 #[inline(always)]

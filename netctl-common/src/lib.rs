@@ -16,4 +16,6 @@ pub mod frame;
 pub mod guard;
 pub mod host;
 pub mod limit;
+pub mod mark;
+pub mod reject;
 pub mod verdict;

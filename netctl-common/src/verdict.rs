@@ -20,6 +20,14 @@ impl Direction {
         }
     }
 
+    /// This direction's half. Not by index: where the direction is not known at compile time, its range is not known to
+    /// the kernel's verifier either.
+    #[inline(always)]
+    pub const fn pick(self, halves: &[u32; 2]) -> u32 {
+        let [from_guest, to_guest] = *halves;
+        from_guest ^ ((from_guest ^ to_guest) & (self as u32).wrapping_neg())
+    }
+
     /// The stored number; anything but `FromGuest`'s is `ToGuest`.
     #[inline(always)]
     pub const fn decode(raw: u8) -> Self {
@@ -111,7 +119,7 @@ reasons! {
     Truncated = "truncated",
     /// A header contradicts itself.
     BadHeader = "bad-header",
-    /// A VLAN tag, in the frame or beside it.
+    /// A VLAN that the port is not in, or a second tag.
     VlanTag = "vlan-tag",
     /// An 802.3 length where an ethertype belongs (LLC, SNAP).
     LlcFrame = "llc-frame",
@@ -153,6 +161,40 @@ reasons! {
     FlowTable = "flow-table",
     /// From guest to guest of a private network, or a guest's own frame that came back to it.
     PrivateNetwork = "private-network",
+    /// Let through by audit mode: a rule or the default would deny it.
+    Audit = "audit",
+    /// netctl's own answer to a frame that a rule rejected.
+    Answer = "answer",
+    /// To a link-local group of switches (STP, LACP, LLDP, pause) from a guest.
+    LinkControl = "link-control",
+    /// An answer of a DHCP server from a guest.
+    RogueDhcp = "rogue-dhcp",
+    /// From a local port's address, but not from that port.
+    SpoofedOrigin = "spoofed-origin",
+    /// A first fragment that does not show its ports in full.
+    TinyFragment = "tiny-fragment",
+    /// A fragment that would overwrite what the first one showed.
+    OverlappingFragment = "overlapping-fragment",
+    /// A fragment without a first one before it.
+    StrayFragment = "stray-fragment",
+    /// A TCP segment that does not fit its connection: a reset outside of the window, an answer to no question.
+    TcpState = "tcp-state",
+    /// An address that a guest claims is another port's.
+    AddressTaken = "address-taken",
+    /// The port has learned as many addresses as it may.
+    AddressLimit = "address-limit",
+    /// More new flows than the port's limit.
+    FlowLimit = "flow-limit",
+    /// More packets than the port's limit.
+    PacketLimit = "packet-limit",
+    /// More bits than the port's limit.
+    BitLimit = "bit-limit",
+    /// More broadcast than the port's limit.
+    BroadcastLimit = "broadcast-limit",
+    /// More multicast than the port's limit.
+    MulticastLimit = "multicast-limit",
+    /// More unicast to nobody known than the port's limit.
+    UnknownUnicastLimit = "unknown-unicast-limit",
 }
 
 /// How many reasons there are.

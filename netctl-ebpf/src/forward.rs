@@ -4,20 +4,32 @@ use aya_ebpf::bindings::{BPF_F_INGRESS, TC_ACT_SHOT, TC_ACT_UNSPEC};
 use aya_ebpf::helpers::bpf_redirect;
 use netctl_common::abi::port_flags;
 use netctl_common::decide::Facts;
-use netctl_common::host::{COPY_MARK, Received, Sent, uplink};
-use netctl_common::verdict::Verdict;
+use netctl_common::host::{Received, Sent, uplink};
+use netctl_common::mark;
+use netctl_common::verdict::{Action, Direction, Verdict};
 
 use crate::maps::KernelTables;
 use crate::packet::Skb;
+use crate::reject;
 
-/// What is not allowed is dropped. What is allowed goes to the local port that it is for, or on to the next
+/// What is denied is dropped, and what is rejected becomes the answer to its sender. What is allowed goes to the local port that it is for, or on to the next
 /// program and the kernel's own forwarding (`TC_ACT_UNSPEC`, which tcx calls `TCX_NEXT`).
 #[inline(always)]
-pub(crate) fn act(skb: &Skb<'_>, verdict: Verdict, facts: &Facts) -> i32 {
-    if !verdict.allows() || (facts.host_copy != 0 && !copy_to_host(skb, facts)) {
-        TC_ACT_SHOT
-    } else if facts.redirect != 0 {
-        let at_ingress = facts.port_flags & u32::from(port_flags::INGRESS) != 0;
+pub(crate) fn act(skb: &Skb<'_>, direction: Direction, verdict: Verdict, facts: &Facts) -> i32 {
+    if matches!(verdict.action, Action::Reject) {
+        return reject::answer(skb, direction, facts);
+    }
+    if !verdict.allows()
+        || (facts.host_copy != 0 && !copy_to_host(skb, facts))
+        || (facts.tag != 0 && !skb.put_tag(facts.tag))
+    {
+        return TC_ACT_SHOT;
+    }
+    if let Some(mark) = mark::leaving(direction, verdict.reason, facts) {
+        skb.set_mark(mark);
+    }
+    if facts.redirect != 0 {
+        let at_ingress = facts.port_flags & port_flags::INGRESS != 0;
         let flags = if at_ingress { u64::from(BPF_F_INGRESS) } else { 0 };
         // SAFETY: the helper takes two numbers; a wrong interface index drops the frame.
         unsafe { bpf_redirect(facts.redirect, flags) as i32 }
@@ -42,10 +54,13 @@ fn copy_to_host(skb: &Skb<'_>, facts: &Facts) -> bool {
 pub(crate) fn sent(skb: &Skb<'_>, sent: Sent) -> i32 {
     match sent {
         Sent::Pass => TC_ACT_UNSPEC,
-        // SAFETY: as in `act`.
-        Sent::ToPort(ifindex) => unsafe { bpf_redirect(ifindex, u64::from(BPF_F_INGRESS)) as i32 },
+        Sent::ToPort(ifindex) => {
+            skb.set_mark(mark::FROM_HOST);
+            // SAFETY: as in `act`.
+            unsafe { bpf_redirect(ifindex, u64::from(BPF_F_INGRESS)) as i32 }
+        }
         Sent::Copy => {
-            skb.receive_copy(skb.ifindex(), COPY_MARK);
+            skb.receive_copy(skb.ifindex(), mark::FROM_HOST);
             TC_ACT_UNSPEC
         }
     }

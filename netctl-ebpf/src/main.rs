@@ -8,12 +8,15 @@ mod forward;
 mod maps;
 mod packet;
 mod record;
+mod reject;
 
 use aya_ebpf::bindings::TC_ACT_SHOT;
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use netctl_common::decide::decide;
+use netctl_common::frame::Frame;
 use netctl_common::host;
+use netctl_common::mark;
 use netctl_common::verdict::Direction;
 
 use crate::maps::KernelTables;
@@ -42,7 +45,7 @@ pub(crate) fn from_host(ctx: TcContext) -> i32 {
 #[classifier]
 pub(crate) fn to_host(ctx: TcContext) -> i32 {
     let skb = Skb::untouched(&ctx);
-    let is_copy = skb.mark() == host::COPY_MARK;
+    let is_copy = skb.mark() == mark::FROM_HOST;
     forward::received(&skb, host::received(skb.ifindex(), is_copy, &skb, &KernelTables))
 }
 
@@ -55,7 +58,7 @@ fn run(ctx: &TcContext, direction: Direction) -> i32 {
         return record::answer(verdict, facts);
     }
     record::record(direction, skb.ifindex(), verdict, facts);
-    forward::act(&skb, verdict, facts)
+    forward::act(&skb, direction, verdict, facts)
 }
 
 #[cfg(not(test))]

@@ -6,20 +6,24 @@
 use core::mem::offset_of;
 
 use aya_ebpf::Global;
-use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_spin_lock};
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
-use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::helpers::generated::{bpf_ktime_get_coarse_ns, bpf_spin_lock, bpf_spin_unlock};
 use aya_ebpf::macros::btf_map;
 use netctl_common::abi::{
-    AddressEntry, AddressKey, Answer, ChainEntry, Counter, DOCUMENT_CHUNK, Event, EventBudget, FlowEntry,
-    FlowKey, MAX_PORTS, NO_PORT, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, RuleEntry, SLOTS,
-    StationEntry, StationKey, VerdictKey,
+    AddressEntry, AddressKey, Answer, BUCKET_ROWS, BUCKETS_SIZE, ChainEntry, Counter, DOCUMENT_CHUNK, Event,
+    EventBudget, FlowEntry, FlowKey, LimitsEntry, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey,
+    PortEntry, PrefixKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, VlanSet,
+    bucket_row,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
 use netctl_common::decide::{Facts, Tables};
 use netctl_common::flow::tick;
-use netctl_common::verdict::{Reason, Verdict};
+use netctl_common::limit::Buckets;
+use netctl_common::reject;
+use netctl_common::verdict::{Direction, Reason, Verdict};
 
 /// `BPF_F_INNER_MAP`: the inner array may have another size than the template.
 const INNER: usize = 0x1000;
@@ -40,6 +44,7 @@ type Generation<T> = ArrayOfMaps<T, SLOTS_LEN>;
 maps! {
     ROOT = "root": ArrayOfMaps<HashMap<u32, PortEntry, 1, SPARSE>, 1>,
     STATIONS = "stations": Generation<HashMap<StationKey, StationEntry, 1, SPARSE>>,
+    TRUNKS = "trunks": Generation<HashMap<u32, VlanSet, 1, SPARSE>>,
     ADDRESSES = "addresses": Generation<HashMap<AddressKey, AddressEntry, 1, SPARSE>>,
     PREFIXES = "prefixes": Generation<LpmTrie<PrefixKey, AddressEntry, 1>>,
     SERVICES = "services": Generation<Array<[u16; SERVICE_ROW_LEN], 1, INNER>>,
@@ -51,16 +56,32 @@ maps! {
     RULES = "rules": Generation<Array<RuleEntry, 1, INNER>>,
     RULE_COUNTERS = "rule_counters": Generation<Array<Counter, 1, INNER>>,
     DOCUMENT = "document": Generation<Array<[u8; DOCUMENT_CHUNK], 1, INNER>>,
+    LIMITS_OF = "limits": Generation<HashMap<u32, LimitsEntry, 1, SPARSE>>,
+    BUCKETS = "buckets": Array<SharedBuckets, BUCKETS_LEN>,
     FLOWS = "flows": ArrayOfMaps<LruHashMap<FlowKey, FlowEntry, 64>, PORTS_LEN>,
     PORT_COUNTERS_OF = "port_counters": ArrayOfMaps<PerCpuArray<Counter, PORT_COUNTERS_LEN>, PORTS_LEN>,
     STRAY_COUNTERS = "stray_counters": PerCpuArray<Counter, PORT_COUNTERS_LEN>,
     EVENTS = "events": RingBuf<Event, EVENTS_LEN>,
     EVENT_BUDGET = "event_budget": PerCpuArray<EventBudget, { PORTS_LEN + 1 }>,
+    REJECT_BUDGET = "reject_budget": PerCpuArray<RejectBudget, PORTS_LEN>,
+    REJECT_ANSWER = "reject_answer": PerCpuArray<reject::Answer, 1>,
     ANSWER = "answer": Array<Answer, 1>,
     FACTS = "facts": PerCpuArray<Facts, 1>,
 }
 
 const PORT_COUNTERS_LEN: usize = PORT_COUNTERS as usize;
+const BUCKETS_LEN: usize = BUCKET_ROWS as usize;
+
+/// The buckets of one port and direction; every CPU takes from the same ones.
+#[repr(C)]
+pub(crate) struct SharedBuckets {
+    /// Found by the kernel by its type's name.
+    lock: bpf_spin_lock,
+    reserved: u32,
+    buckets: Buckets,
+}
+
+const _: () = assert!(size_of::<SharedBuckets>() == BUCKETS_SIZE as usize);
 
 /// Set by the loader: this is `explain`'s twin, which answers into a map and leaves no other trace.
 #[unsafe(no_mangle)]
@@ -116,6 +137,12 @@ impl Tables for KernelTables {
     fn station(&self, slot: u32, key: &StationKey) -> Option<&StationEntry> {
         // SAFETY: as in `port`.
         unsafe { STATIONS.get(slot)?.get(key) }
+    }
+
+    #[inline(always)]
+    fn trunk(&self, slot: u32, port: u32) -> Option<&VlanSet> {
+        // SAFETY: as in `port`.
+        unsafe { TRUNKS.get(slot)?.get(&port) }
     }
 
     #[inline(always)]
@@ -179,6 +206,35 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn limits(&self, slot: u32, port: u32) -> Result<Option<&LimitsEntry>, Reason> {
+        // SAFETY: as in `port`.
+        Ok(look_up!(LIMITS_OF, slot, &port).map(|entry| unsafe { &*entry }))
+    }
+
+    #[inline(always)]
+    fn with_buckets<R>(
+        &self,
+        port: u32,
+        direction: Direction,
+        step: impl FnOnce(&mut Buckets) -> R,
+    ) -> Option<R> {
+        let shared = BUCKETS.get_ptr_mut(bucket_row(port, direction))?;
+        // SAFETY: the element is the map's own and never freed; the lock keeps all other programs from its buckets.
+        unsafe {
+            bpf_spin_lock(&raw mut (*shared).lock);
+            let result = step(&mut (*shared).buckets);
+            bpf_spin_unlock(&raw mut (*shared).lock);
+            Some(result)
+        }
+    }
+
+    #[inline(always)]
+    fn nanoseconds(&self) -> u64 {
+        // SAFETY: the helper has no arguments.
+        unsafe { bpf_ktime_get_ns() }
+    }
+
+    #[inline(always)]
     fn now(&self) -> u32 {
         // SAFETY: the helper has no arguments. Coarse: it is finer than a tick, and costs a load.
         tick(unsafe { bpf_ktime_get_coarse_ns() })
@@ -205,8 +261,16 @@ pub(crate) fn facts() -> Option<&'static mut Facts> {
         &mut *facts
     };
     facts.port = NO_PORT;
+    facts.audited = NO_RULE;
     facts.verdict = Verdict::deny(Reason::Internal);
     Some(facts)
+}
+
+/// This CPU's room for one answer to a rejected frame, with what was there before, and its budget for those of a port.
+#[inline(always)]
+pub(crate) fn reject_answer(port: u32) -> Option<(&'static mut reject::Answer, &'static mut RejectBudget)> {
+    // SAFETY: per CPU, as in `facts`; every bit pattern is a value of both.
+    unsafe { Some((&mut *REJECT_ANSWER.get_ptr_mut(0)?, &mut *REJECT_BUDGET.get_ptr_mut(port)?)) }
 }
 
 /// This CPU's counter of a reason at a port, or of an interface that is none.

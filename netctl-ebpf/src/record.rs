@@ -2,8 +2,10 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
-use netctl_common::abi::{Answer, Counter, Event, MAX_PORTS, NO_PORT, NO_RULE, event_flags};
-use netctl_common::decide::Facts;
+use netctl_common::abi::{
+    Answer, BY_DEFAULT, Counter, Event, FLOWS_MADE, MAX_PORTS, NO_PORT, NO_RULE, event_flags,
+};
+use netctl_common::decide::{Facts, opened};
 use netctl_common::frame::{Layer, Packet};
 use netctl_common::limit;
 use netctl_common::verdict::{Direction, REASONS, Reason, Verdict};
@@ -18,18 +20,26 @@ const EVENT_BURST: u64 = 400;
 pub(crate) fn record(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
     let index = direction as u32 * REASONS as u32 + verdict.reason as u32;
     count(maps::port_counter(facts.port, index), facts.packet.length);
+    if facts.opened != 0 {
+        count_opened(maps::port_counter(facts.port, FLOWS_MADE), facts.opened);
+    }
     if matches!(verdict.reason, Reason::Flow) {
         return;
     }
     // Frames of a flow are counted in its entry; a rule counts what it decided itself.
     if verdict.rule != NO_RULE {
-        // SAFETY: the helper has no arguments.
-        let cpu = unsafe { bpf_get_smp_processor_id() };
-        count(maps::rule_counter(facts.slot, facts.rules, verdict.rule, cpu), facts.packet.length);
+        count_rule(verdict.rule, facts);
     }
-    if !verdict.allows() || facts.log {
+    if !verdict.allows() || facts.log || facts.audited != NO_RULE {
         report(direction, ifindex, verdict, facts);
     }
+}
+
+#[inline(always)]
+fn count_rule(rule: u32, facts: &Facts) {
+    // SAFETY: the helper has no arguments.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    count(maps::rule_counter(facts.slot, facts.rules, rule, cpu), facts.packet.length);
 }
 
 #[inline(always)]
@@ -43,9 +53,25 @@ fn count(counter: Option<*mut Counter>, length: u32) {
     }
 }
 
+#[inline(always)]
+fn count_opened(counter: Option<*mut Counter>, bits: u8) {
+    if let Some(counter) = counter {
+        // SAFETY: as in `count`.
+        unsafe {
+            (*counter).packets +=
+                u64::from(bits & opened::FLOW != 0) + u64::from(bits & opened::FRAGMENT != 0);
+            (*counter).bytes += u64::from(bits & opened::AGAIN != 0);
+        }
+    }
+}
+
 /// Out of line: rare, and it must not cost the frames that pass.
 #[inline(never)]
 fn report(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
+    // What an audited rule would have decided counts with it.
+    if facts.audited < facts.rules && facts.audited != verdict.rule {
+        count_rule(facts.audited, facts);
+    }
     // SAFETY: the helper has no arguments.
     let now = unsafe { bpf_ktime_get_ns() };
     // Interfaces that are no ports share the slot behind the last port.
@@ -73,12 +99,18 @@ fn report(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
 fn event(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts, time: u64) -> Event {
     let Packet { tuple, .. } = &facts.packet;
     let has_addresses = !matches!(facts.packet.layer, Layer::Other);
+    let rule = match facts.audited {
+        NO_RULE => verdict.rule,
+        BY_DEFAULT => NO_RULE,
+        audited => audited,
+    };
+    let audit = if facts.audited == NO_RULE { 0 } else { event_flags::AUDIT };
     Event {
         time,
         ifindex,
         port: facts.port,
         generation: facts.generation,
-        rule: verdict.rule,
+        rule,
         length: facts.packet.length,
         source_port: tuple.source_port,
         destination_port: tuple.destination_port,
@@ -91,8 +123,10 @@ fn event(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts, ti
         direction: direction as u8,
         action: verdict.action as u8,
         reason: verdict.reason as u8,
-        flags: if has_addresses { event_flags::ADDRESSES } else { 0 },
-        reserved: [0; 5],
+        flags: audit | if has_addresses { event_flags::ADDRESSES } else { 0 },
+        reserved: 0,
+        vlan: facts.packet.vlan,
+        reserved_2: 0,
     }
 }
 
@@ -106,6 +140,7 @@ pub(crate) fn answer(verdict: Verdict, facts: &Facts) -> i32 {
         rule: verdict.rule,
         generation: facts.generation,
         redirect: facts.redirect,
+        audited: facts.audited,
     };
     match ANSWER.set(0, answer, 0) {
         Ok(()) => 0,

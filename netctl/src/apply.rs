@@ -5,7 +5,6 @@
 //! was made and leaves the running generation; after it, what is left to do is found by the next `apply`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
@@ -14,11 +13,12 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use netctl_common::abi::{Counter, Root, RuleEntry};
 
-use crate::compile::{self, Budget, CompileError, Compiled, CompiledUplink, PortIds};
+use crate::compile::{self, Budget, CompileError, Compiled, CompiledPort, CompiledUplink, PortIds};
 use crate::config::{Config, Hairpin, Network, NetworkKind};
 use crate::document::Document;
 use crate::kernel::attach::{AttachPort, AttachUplink, uplink_owner};
 use crate::kernel::detach::{Kept, detach_all};
+use crate::kernel::lock::{Lock, Wait};
 use crate::kernel::pins::Pins;
 use crate::kernel::publish::{Publication, Uplink};
 use crate::kernel::{Kernel, KernelError};
@@ -34,8 +34,6 @@ pub enum ApplyError {
     Kernel(#[from] KernelError),
     #[error(transparent)]
     Network(#[from] NetworkError),
-    #[error("cannot lock {path}", path = path.display())]
-    Lock { path: PathBuf, source: io::Error },
     #[error("cannot tell this network namespace by {path}", path = path.display())]
     Namespace { path: PathBuf, source: io::Error },
     #[error("{cause}; taking back what was made failed too: {undo}")]
@@ -51,20 +49,6 @@ fn list(conflicts: &[Conflict]) -> String {
 pub struct Applied {
     pub generation: u32,
     pub plan: Plan,
-}
-
-/// Held while the host is changed; another `apply` waits.
-#[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "the lock goes with the file")] File);
-
-impl Lock {
-    /// Waits for other changes to end. The BPF file system itself is locked: it is what all of them share.
-    pub fn take(bpffs: &Path) -> Result<Self, ApplyError> {
-        let fail = |source| ApplyError::Lock { path: bpffs.to_owned(), source };
-        let file = File::open(bpffs).map_err(fail)?;
-        file.lock().map_err(fail)?;
-        Ok(Self(file))
-    }
 }
 
 /// What `apply` would change on the host's interfaces.
@@ -201,7 +185,7 @@ async fn switch(
 
 /// `host` also means the link-local addresses of the uplinks where guests reach the host. No document can list them:
 /// the kernel makes them, from the MAC address where nobody said otherwise.
-fn with_link_local(config: &Config, observed: &Observed) -> Config {
+pub(crate) fn with_link_local(config: &Config, observed: &Observed) -> Config {
     let mut config = config.clone();
     for network in config.networks.values_mut().filter(|network| network.host_access) {
         let Some(found) = observed.named(&network.interface) else { continue };
@@ -226,26 +210,12 @@ async fn enforce(
     let filtered = compiled.ports.iter().filter(|port| port.is_filtered);
     let interfaces: BTreeMap<String, u32> =
         filtered.filter_map(|p| Some((p.name.clone(), index(&p.interface)?))).collect();
-    let ports: Vec<AttachPort<'_>> = compiled
-        .ports
-        .iter()
-        .filter(|port| port.is_filtered)
-        .filter_map(|port| {
-            let ifindex = *interfaces.get(&port.name)?;
-            Some(AttachPort {
-                name: &port.name,
-                id: port.id,
-                interface: &port.interface,
-                ifindex,
-                kind: port.kind,
-            })
-        })
-        .collect();
-    let (on_uplinks, uplinks) = uplinks(compiled, &observed);
+    let Placement { ports, on_uplinks, uplinks, bridges } = placement(compiled, &interfaces, &observed);
     let publication = Publication {
         compiled,
         interfaces: &interfaces,
         uplinks: &uplinks,
+        bridges: &bridges,
         document: &document.text,
         namespace: namespace()?,
     };
@@ -266,6 +236,32 @@ async fn enforce(
             .collect(),
     };
     Ok(Running { generation: kernel.switch(filled)?, attached })
+}
+
+/// Where the programs of a policy belong on this host.
+pub(crate) struct Placement<'a> {
+    pub(crate) ports: Vec<AttachPort<'a>>,
+    pub(crate) on_uplinks: Vec<AttachUplink<'a>>,
+    pub(crate) uplinks: Vec<Uplink>,
+    /// Network number to the index of its bridge.
+    pub(crate) bridges: BTreeMap<u16, u32>,
+}
+
+pub(crate) fn placement<'a>(
+    compiled: &'a Compiled,
+    interfaces: &BTreeMap<String, u32>,
+    observed: &Observed,
+) -> Placement<'a> {
+    let ports = compiled.ports.iter().filter(|port| port.is_filtered).filter_map(|port| {
+        let ifindex = *interfaces.get(&port.name)?;
+        let CompiledPort { name, id, interface, kind, .. } = port;
+        Some(AttachPort { name, id: *id, interface, ifindex, kind: *kind })
+    });
+    let (on_uplinks, uplinks) = uplinks(compiled, observed);
+    let index = |interface: &str| observed.named(interface).map(|found| found.index);
+    let bridges = compiled.host_stations.iter();
+    let bridges = bridges.filter_map(|host| Some((host.network, index(&host.interface)?))).collect();
+    Placement { ports: ports.collect(), on_uplinks, uplinks, bridges }
 }
 
 /// Tells who has CAP_NET_ADMIN only, as the bridge helper, which programs are on the ports. Adopted interfaces get no mark.
@@ -303,7 +299,7 @@ async fn take_back(netlink: &Netlink, made: network::apply::Made, cause: ApplyEr
 }
 
 /// Inode of the network namespace of this thread.
-fn namespace() -> Result<u32, ApplyError> {
+pub(crate) fn namespace() -> Result<u32, ApplyError> {
     let path = PathBuf::from("/proc/thread-self/ns/net");
     match std::fs::metadata(&path) {
         // proc gives namespaces inode numbers of 32 bits (fs/proc/generic.c, proc_alloc_inum).
@@ -344,14 +340,27 @@ impl Before {
 }
 
 /// Removes all that netctl made: interfaces first, so that none is left without its programs.
-pub async fn down(bpffs: &Path) -> Result<Plan, ApplyError> {
+pub async fn down(bpffs: &Path, wait: Wait) -> Result<Plan, ApplyError> {
+    let _lock = Pins::at(bpffs).is_ok().then(|| Lock::take_or(bpffs, wait)).transpose()?;
+    take_down(bpffs).await
+}
+
+/// [`down`], for who has the lock.
+pub async fn down_locked(bpffs: &Path, _lock: &Lock) -> Result<Plan, ApplyError> {
+    take_down(bpffs).await
+}
+
+async fn take_down(bpffs: &Path) -> Result<Plan, ApplyError> {
     let netlink = Netlink::connect()?;
     let pins = Pins::at(bpffs);
-    let _lock = pins.is_ok().then(|| Lock::take(bpffs)).transpose()?;
     let plan = plan_down(bpffs).await?;
     network::apply::remove(&netlink, &plan).await?;
     if let Ok(pins) = pins {
-        detach_all(&pins)?;
+        // Of every version: to take something away it need not be understood.
+        for pins in pins.versions()? {
+            detach_all(&pins)?;
+            pins.remove()?;
+        }
         pins.remove()?;
     }
     Ok(plan)

@@ -2,6 +2,7 @@
 
 mod fd;
 mod libvirt;
+mod policy;
 mod port;
 mod relay;
 
@@ -14,6 +15,7 @@ use crate::vmm::Vmm;
 
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
+pub use policy::{PolicyCommand, PolicyLearnArgs};
 pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
 pub use relay::RelayArgs;
 
@@ -61,6 +63,14 @@ pub enum Command {
     #[command(after_help = "Example:\n  netctl apply host.toml --dry-run")]
     Apply(ApplyArgs),
 
+    /// Keep the document that `apply --confirm` applied.
+    ///
+    /// Without it, what ran before comes back by itself. Exits with 1 if nothing is to be confirmed.
+    #[command(
+        after_help = "Example:\n  netctl apply host.toml --confirm 60s & sleep 3; netctl confirm; wait $!"
+    )]
+    Confirm(ConfirmArgs),
+
     /// What `apply` would change. Exits with 1 if there is something.
     #[command(after_help = "Example:\n  netctl diff host.toml")]
     Diff(FileArgs),
@@ -68,6 +78,13 @@ pub enum Command {
     /// The document that runs, in the form that `apply` accepts.
     #[command(after_help = "Example:\n  netctl show > host.toml")]
     Show(JsonArgs),
+
+    /// Move what runs to this build's programs.
+    ///
+    /// After netctl was replaced by another version or build: flows and counters are kept, and every frame is judged by the
+    /// old programs or by the new ones. Interrupted, it is to be called again.
+    #[command(after_help = "Example:\n  netctl upgrade --dry-run")]
+    Upgrade(UpgradeArgs),
 
     /// Remove all that netctl made: ports, networks, programs and maps.
     #[command(after_help = "Example:\n  netctl down --dry-run")]
@@ -141,9 +158,13 @@ pub enum Command {
     #[command(after_help = "Example:\n  netctl events --follow --port web1")]
     Events(EventsArgs),
 
+    /// The policy: rules from what passes.
+    #[command(subcommand, after_help = "Example:\n  netctl policy learn")]
+    Policy(PolicyCommand),
+
     /// Flow tables of the ports.
     #[command(after_help = "Example:\n  netctl flows --port web1")]
-    Flows(PortArgs),
+    Flows(FlowsArgs),
 
     /// Counters by port and reason, and by rule.
     #[command(after_help = "Example:\n  netctl stats --json")]
@@ -182,12 +203,27 @@ pub struct ApplyArgs {
     /// Agree to what may cut the host off, such as giving the NIC of its default route to a guest.
     #[arg(long)]
     pub yes: bool,
+    /// Fail, and say who it is, where another netctl is changing the host; the default is to wait.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Put back what ran before unless `netctl confirm`, or `yes` at this terminal, comes within this time (60s, 5m).
+    ///
+    /// Also if the connection of this terminal is lost meanwhile. Exits with 1 if it came to that.
+    #[arg(long, value_name = "TIME", value_parser = crate::cmd::parse_limit)]
+    pub confirm: Option<std::time::Duration>,
     /// Print what would change, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ConfirmArgs {
+    /// Fail, and say who it is, where another netctl is changing the host; the default is to wait.
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 #[derive(Debug, Args)]
@@ -198,10 +234,26 @@ pub struct JsonArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// Print from which version to which, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Fail, and say who it is, where another netctl is changing the host; the default is to wait.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct DownArgs {
     /// Print what would be removed, and remove nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Fail, and say who it is, where another netctl is changing the host; the default is to wait.
+    #[arg(long)]
+    pub no_wait: bool,
     /// As JSON.
     #[arg(long)]
     pub json: bool,
@@ -340,6 +392,15 @@ pub struct PortArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FlowsArgs {
+    #[command(flatten)]
+    pub ports: PortArgs,
+    /// How full each port's table is, and how it grew.
+    #[arg(long)]
+    pub summary: bool,
 }
 
 #[derive(Debug, Subcommand)]

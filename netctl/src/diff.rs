@@ -1,17 +1,20 @@
 //! What changes between two policies and between their ports, as lines for people. Pure.
 
+mod audit;
+
 use std::collections::HashMap;
 use std::fmt;
 
+use netctl_common::flow::DEFAULT_TIMEOUTS;
 use serde::Serialize;
 
-use crate::config::{self, Addresses, Config, Port, Rule};
+use crate::config::{self, Addresses, Config, Policy, Port, Rule};
 
 /// One line of a difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleChange {
     pub sign: Sign,
-    /// `rule`, `default`, `port`, `group` or `set`.
+    /// `rule`, `default`, `audit`, `timeout`, `port`, `group` or `set`.
     pub what: &'static str,
     /// Line in the document that is to be applied; in the running one for what goes.
     pub line: u32,
@@ -57,11 +60,22 @@ pub fn policies(running: Option<&Config>, wanted: &Config) -> Vec<RuleChange> {
         let text = format!("{before} becomes {after}");
         changes.push(RuleChange { sign: Sign::Change, what: "default", line: 0, text });
     }
+    changes.extend(timeouts(&running.policy, &wanted.policy));
+    changes.extend(audit::changes(running, wanted));
     changes.extend(rules(&running.policy.rules, &wanted.policy.rules));
     changes
 }
 
-/// Addresses, MAC address and groups: the part of a port that the policy's tables hold.
+fn timeouts<'a>(running: &'a Policy, wanted: &'a Policy) -> impl Iterator<Item = RuleChange> + use<'a> {
+    let both = running.timeouts.iter().zip(&wanted.timeouts).zip(DEFAULT_TIMEOUTS);
+    both.filter(|((before, after), _)| before != after).map(|((before, after), (name, _))| {
+        let text =
+            format!("{name}: {} becomes {}", config::print_timeout(*before), config::print_timeout(*after));
+        RuleChange { sign: Sign::Change, what: "timeout", line: 0, text }
+    })
+}
+
+/// Addresses, MAC address, VLANs and guards: the part of a port that the policy's tables hold.
 fn ports(running: &Config, wanted: &Config) -> Vec<RuleChange> {
     let names =
         running.ports.keys().chain(wanted.ports.keys().filter(|name| !running.ports.contains_key(*name)));
@@ -83,11 +97,18 @@ fn ports(running: &Config, wanted: &Config) -> Vec<RuleChange> {
 fn identity(port: &Port) -> String {
     let addresses = match &port.addresses {
         Addresses::Any => "any address".to_owned(),
+        Addresses::Learned => "learned addresses".to_owned(),
         Addresses::Listed(addresses) => {
             addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         }
     };
-    format!("{} {} [{addresses}]", port.network, port.mac)
+    let guarding = config::print_guarding(port);
+    let separator = if guarding.is_empty() { "" } else { ", " };
+    let limits = match port.limits.to_string() {
+        none if none.is_empty() => none,
+        limits => format!(" limits {limits}"),
+    };
+    format!("{} {} [{addresses}]{separator}{guarding}{limits}", port.network, port.mac)
 }
 
 fn named<T: PartialEq + fmt::Debug>(

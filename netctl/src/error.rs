@@ -79,6 +79,17 @@ pub enum Error {
     Reuse(#[from] crate::fd::reuse::ReuseError),
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    #[error(
+        "a document runs that is to be confirmed within {seconds} s, and nothing else changes until then: `netctl confirm` \
+         keeps it, otherwise what ran before comes back"
+    )]
+    Unconfirmed { seconds: u64 },
+    #[error("cannot start the process that would revert")]
+    Waiter(#[source] io::Error),
+    #[error("the document was not applied for confirmation; the line before says why")]
+    WaiterFailed,
+    #[error("the process that would have reverted was killed; what runs stays, `netctl show` prints it")]
+    WaiterKilled,
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),
 }

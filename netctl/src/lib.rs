@@ -2,7 +2,7 @@
 //!
 //! Reading order, which is the path of a document: [`config`] (text to [`config::Config`]), [`compile`]
 //! (to [`compile::Compiled`], pure), [`document`] (both, from a file), then what touches the host: [`kernel`] (BPF,
-//! the only user of aya), [`network`] (interfaces, the only user of rtnetlink), [`apply`] (both, in order), [`fd`]
+//! the only user of aya), [`network`] (interfaces, the only user of rtnetlink), [`apply`] and [`upgrade`] (both, in order), [`fd`]
 //! (descriptors), [`vmm`] (who uses them), [`helper`] (who may, without being root). [`state`] reads back what runs, [`names`] puts it into the document's words,
 //! [`explain`] asks it. [`cli`] and [`cmd`] are the command line, [`output`] and [`error`] its two ways out.
 
@@ -15,12 +15,16 @@ pub mod diff;
 pub mod document;
 pub mod error;
 pub mod explain;
+pub mod fault;
 pub mod fd;
 pub mod helper;
 pub mod kernel;
+pub mod learn;
 pub mod libvirt;
 pub mod names;
 pub mod network;
 pub mod output;
 pub mod state;
+pub mod upgrade;
 pub mod vmm;
+pub mod would;

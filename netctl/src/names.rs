@@ -102,7 +102,7 @@ fn owners(config: &Config) -> BTreeMap<IpAddr, String> {
     let listed = config.ports.iter().flat_map(|(name, port)| {
         let addresses = match &port.addresses {
             crate::config::Addresses::Listed(addresses) => addresses.iter().copied().collect(),
-            crate::config::Addresses::Any => Vec::new(),
+            crate::config::Addresses::Any | crate::config::Addresses::Learned => Vec::new(),
         };
         addresses.into_iter().chain([IpAddr::V6(port.mac.link_local())]).map(move |a| (a, name.clone()))
     });

@@ -314,6 +314,8 @@ pub struct Event {
     pub direction: String,
     pub action: String,
     pub reason: String,
+    /// But for audit mode.
+    pub would: Option<String>,
     pub rule: Option<Rule>,
     pub source: Option<IpAddr>,
     pub destination: Option<IpAddr>,

@@ -4,10 +4,13 @@
 
 pub mod bench;
 pub mod bridge;
+pub mod builds;
 pub mod cases;
 pub mod cli;
 pub mod demo;
+pub mod evasion;
 pub mod frame;
+pub mod fuzz;
 pub mod guest;
 pub mod lab;
 pub mod machine;
@@ -18,5 +21,7 @@ pub mod policies;
 pub mod process;
 pub mod sandbox;
 pub mod seccomp;
+pub mod soak;
 pub mod switch;
 pub mod tap;
+pub mod told;

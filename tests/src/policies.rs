@@ -10,8 +10,8 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use netctl::compile::reference::{Party, Query, Wanted};
 use netctl::config::{
-    Addresses, Config, Device, IcmpMatch, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector,
-    Service, TapOptions, Vhost,
+    Addresses, Config, Device, Guards, IcmpMatch, Limits, Mac, Network, NetworkKind, Policy, Port, PortRange,
+    Rule, Selector, Service, TapOptions, Vhost, Vlans,
 };
 use netctl_common::verdict::Action;
 
@@ -82,12 +82,15 @@ pub fn config(random: &mut Random) -> Config {
         ports,
         sets,
         groups,
-        policy: Policy { default: random.pick(&ACTIONS), rules: Vec::new() },
+        policy: Policy { default: random.pick(&ACTIONS), ..Policy::default() },
     };
     // More than 64 rules are another case for the compiler's sets.
     let most = random.pick(&[4, 12, 12, 12, 12, 30, 30, 30, 30, 100, 100, 300]);
     config.policy.rules =
         (0..random.below(most)).map(|number| rule(random, &config, number as u32)).collect();
+    if random.chance(50) {
+        config.policy.rules.iter_mut().for_each(|rule| rule.audit = random.chance(25));
+    }
     config
 }
 
@@ -145,6 +148,10 @@ fn port(
         uplink: None,
         device: Device::Made,
         domain: None,
+        guards: Guards::default(),
+        vlans: Vlans::default(),
+        limits: Limits::default(),
+        audit: false,
         line: 2,
     }
 }
@@ -214,6 +221,7 @@ fn rule(random: &mut Random, config: &Config, number: u32) -> Rule {
         source_ports,
         name: None,
         log: random.chance(20),
+        audit: false,
         line: number + 10,
     }
 }
@@ -330,7 +338,7 @@ fn owned(config: &Config, ports: &[&String]) -> Vec<IpNet> {
     let addresses = ports.iter().flat_map(|name| {
         let port = &config.ports[*name];
         let listed = match &port.addresses {
-            Addresses::Any => Vec::new(),
+            Addresses::Any | Addresses::Learned => Vec::new(),
             Addresses::Listed(listed) => listed.iter().copied().collect(),
         };
         listed.into_iter().chain([IpAddr::V6(port.mac.link_local())])

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/bad_documents.rs"]
 mod bad_documents;
 #[path = "cli/bad_hosts.rs"]

@@ -8,6 +8,8 @@ mod budgets;
 mod hostile;
 #[path = "compile/lab.rs"]
 mod lab;
+#[path = "compile/learned.rs"]
+mod learned;
 #[path = "compile/lints.rs"]
 mod lints;
 #[path = "compile/lookup.rs"]
@@ -24,7 +26,7 @@ mod tables;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lookup::Lookup;
-use netctl::compile::reference::{Query, first_match};
+use netctl::compile::reference::{Query, first_enforced, first_match};
 use netctl::compile::{Budget, PortIds, compile, zone_numbers};
 use netctl::config::Config;
 use netctl_tests::policies::{self, Random};
@@ -39,13 +41,12 @@ fn differences(config: &Config, queries: &[Query]) -> Vec<String> {
     let zones = zone_numbers(config);
     let zone = |name: &str| zones.get(name).copied().unwrap_or_default();
     let lookup = Lookup::new(&compiled, &zone);
-    let differs = |query: &&Query| lookup.first_match(query) != first_match(config, query);
+    // With audited rules and without.
+    let compiled = |query: &Query| (lookup.first_match(query), lookup.first_enforced(query));
+    let reference = |query: &Query| (first_match(config, query), first_enforced(config, query));
+    let differs = |query: &&Query| compiled(query) != reference(query);
     let describe = |query: &Query| {
-        format!(
-            "{query:?}: compiled {:?}, reference {:?}",
-            lookup.first_match(query),
-            first_match(config, query)
-        )
+        format!("{query:?}: compiled {:?}, reference {:?}", compiled(query), reference(query))
     };
     queries.iter().filter(differs).map(describe).collect()
 }
@@ -65,7 +66,7 @@ fn shrink(mut config: Config, queries: &[Query]) -> Config {
 #[test]
 fn compiled_policies_answer_as_the_reference_does() {
     let base: u64 = std::env::var("NETCTL_SEED").map_or(1, |seed| seed.parse().unwrap());
-    let (mut asked, mut decided) = (0, 0);
+    let (mut asked, mut decided, mut skipped) = (0, 0, 0);
     for seed in base..base + POLICIES {
         let mut random = Random::new(seed);
         let config = policies::config(&mut random);
@@ -78,10 +79,13 @@ fn compiled_policies_answer_as_the_reference_does() {
         }
         asked += queries.len();
         decided += queries.iter().filter(|query| first_match(&config, query).is_some()).count();
+        let skips = |query: &&Query| first_match(&config, query) != first_enforced(&config, query);
+        skipped += queries.iter().filter(skips).count();
     }
     assert!(asked >= 100_000);
     // Queries that no rule matches would prove little.
     assert!(decided * 3 > asked, "{decided} of {asked} queries met a rule");
+    assert!(skipped * 30 > asked, "{skipped} of {asked} queries met an audited rule first");
 }
 
 #[test]

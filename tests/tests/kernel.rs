@@ -8,16 +8,18 @@ mod lab;
 mod live;
 #[path = "kernel/random.rs"]
 mod random;
+#[path = "kernel/reject.rs"]
+mod reject;
 #[path = "kernel/traces.rs"]
 mod traces;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use netctl_common::abi::Counter;
+use netctl_common::abi::{BY_DEFAULT, Counter, NO_RULE, event_flags};
 use netctl_common::decide::{Facts, decide};
 use netctl_common::verdict::{Direction, REASONS, Reason, Verdict};
-use netctl_tests::cases::{At, Sequence, Step, Subject, sequences, subjects};
+use netctl_tests::cases::{At, Expected, Sequence, Step, Subject, sequences, subjects};
 use netctl_tests::sandbox::Sandbox;
 use netctl_tests::switch::Switch;
 
@@ -26,14 +28,17 @@ use live::agree;
 use traces::Traces;
 
 /// What the table expects, what the host finds, and what the kernel answers, where they differ.
-fn differs(lab: &mut Lab, at: &At, frame: &[u8], expected: &Verdict) -> Option<String> {
+fn differs(lab: &mut Lab, at: &At, frame: &[u8], expected: &Expected) -> Option<String> {
+    let (audited, expected) = (lab.world.audited(expected), &lab.world.verdict(expected));
     let ifindex = lab.world.ifindex(at.port);
     let mut facts = Facts::default();
     lab.tables.writes = false;
-    let host = decide(at.direction, ifindex, frame, &lab.tables, &mut facts);
-    let kernel = lab.twin.ask(at.direction, ifindex, frame).unwrap();
+    let frame = lab.world.arrived(at, frame);
+    let host = decide(at.direction, ifindex, &frame, &lab.tables, &mut facts);
+    let kernel = lab.twin.ask_arrived(at.direction, ifindex, &frame).unwrap();
     let same = host == *expected
         && kernel.verdict == *expected
+        && [facts.audited, kernel.audited] == [audited; 2]
         && (kernel.redirect == facts.redirect || !host.allows())
         && kernel.generation == facts.generation;
     let words = |verdict: &Verdict| lab.world.describe(verdict);
@@ -54,8 +59,7 @@ fn wrong(subject: &Subject) -> Vec<String> {
         let before = Traces::of(&mut lab);
         let mut wrong = Vec::new();
         for case in cases() {
-            let expected = lab.world.verdict(&case.expected);
-            let found = differs(&mut lab, &case.at, &case.frame, &expected);
+            let found = differs(&mut lab, &case.at, &case.frame, &case.expected);
             wrong.extend(found.map(|found| format!("{}: {}: {found}", subject.name, case.name)));
         }
         let after = Traces::of(&mut lab);
@@ -80,8 +84,7 @@ fn wrong_step(sequence: &Sequence) -> Option<String> {
                 }
                 Step::Wait(_) => continue,
             };
-            let expected = lab.world.verdict(expected);
-            let found = differs(&mut lab, at, frame, &expected).or_else(|| agree(&mut lab, at, frame).err());
+            let found = differs(&mut lab, at, frame, expected).or_else(|| agree(&mut lab, at, frame).err());
             if let Some(found) = found {
                 return Some(format!("{}, step {number}: {found}", sequence.name));
             }
@@ -116,7 +119,7 @@ fn every_case_comes_out_in_the_kernel_as_it_is_meant_and_leaves_no_trace() {
 fn every_sequence_comes_out_in_the_kernel_as_it_is_meant() {
     let mut sequences = sequences();
     // The kernel's clock cannot be moved.
-    sequences.retain(|sequence| !sequence.waits());
+    sequences.retain(|sequence| !sequence.waits() && sequence.frames().all(can_run));
     let wrong = side_by_side(&sequences, |sequence| wrong_step(sequence).into_iter().collect());
     assert!(wrong.is_empty(), "{} sequences\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -147,6 +150,46 @@ fn events_are_sent_for_what_is_denied_and_for_what_a_rule_logs() {
         }
         assert_eq!(logged, 2, "one for each family");
     });
+}
+
+#[test]
+fn what_audit_mode_lets_be_is_told_once_a_flow_by_the_rule_that_would_decide() {
+    let audited =
+        |subject: &Subject| subject.name.starts_with("an audited") || subject.name == "audited rules";
+    for subject in subjects().into_iter().filter(audited) {
+        Sandbox::run(|_| {
+            let mut lab = Lab::new(&subject.document);
+            let mut told = 0;
+            for case in &subject.cases {
+                let (expected, audited) =
+                    (lab.world.verdict(&case.expected), lab.world.audited(&case.expected));
+                // The second is part of the flow that the first may have made.
+                agree(&mut lab, &case.at, &case.frame).unwrap();
+                let events = lab.events();
+                if audited == NO_RULE {
+                    assert!(
+                        events.iter().all(|event| event.flags & event_flags::AUDIT == 0),
+                        "{}",
+                        case.name
+                    );
+                    continue;
+                }
+                told += 1;
+                let [event] = events.as_slice() else { panic!("{}: {events:?}", case.name) };
+                let rule = if audited == BY_DEFAULT { NO_RULE } else { audited };
+                assert_eq!((event.rule, event.action), (rule, expected.action as u8), "{}", case.name);
+                assert_ne!(event.flags & event_flags::AUDIT, 0, "{}", case.name);
+                agree(&mut lab, &case.at, &case.frame).unwrap();
+                let is_flow = expected.allows() && case.frame[0] & 1 == 0 && is_ip(&case.frame);
+                assert_eq!(lab.events().len(), usize::from(!is_flow), "{} again", case.name);
+            }
+            assert!(told >= 4, "{}: {told}", subject.name);
+        });
+    }
+}
+
+fn is_ip(frame: &[u8]) -> bool {
+    matches!(frame[12..14], [0x08, 0x00] | [0x86, 0xdd])
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 #[path = "kinds/across.rs"]
 mod across;
+#[path = "kinds/audit.rs"]
+mod audit;
 #[path = "kinds/conversation.rs"]
 mod conversation;
 #[path = "kinds/descriptors.rs"]
@@ -13,6 +15,8 @@ mod descriptors;
 mod discovery;
 #[path = "kinds/equal.rs"]
 mod equal;
+#[path = "kinds/injection.rs"]
+mod injection;
 #[path = "kinds/kind.rs"]
 mod kind;
 #[path = "kinds/lower.rs"]
@@ -21,8 +25,12 @@ mod lower;
 mod macvlan;
 #[path = "kinds/offloads.rs"]
 mod offloads;
+#[path = "kinds/origin.rs"]
+mod origin;
 #[path = "kinds/passthrough.rs"]
 mod passthrough;
+#[path = "kinds/reject.rs"]
+mod reject;
 #[path = "kinds/row.rs"]
 mod row;
 #[path = "kinds/table/mod.rs"]
@@ -31,6 +39,8 @@ mod table;
 mod traces;
 #[path = "kinds/vepa.rs"]
 mod vepa;
+#[path = "kinds/vlans.rs"]
+mod vlans;
 
 use std::time::Duration;
 

@@ -22,6 +22,8 @@ mod new_port;
 mod policy;
 #[path = "wire/process.rs"]
 mod process;
+#[path = "wire/reject.rs"]
+mod reject;
 #[path = "wire/stream.rs"]
 mod stream;
 

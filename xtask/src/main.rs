@@ -47,6 +47,12 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Change a host at random for ten minutes, and look for wrong verdicts and leaks
+    Soak {
+        /// Passed to the soak test
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check format, lints, documentation, file sizes, the code map, the schema and the map layouts
     Check(check::Options),
     /// Write man pages and shell completions to target/man
@@ -75,6 +81,7 @@ fn carry_out(verb: Verb) -> Result<()> {
         Verb::Test { targets, arguments } => run::test(&targets, &arguments),
         Verb::Lab(options) => lab::lab(&options),
         Verb::Bench { arguments } => run::program("bench", &arguments),
+        Verb::Soak { arguments } => run::program("soak", &arguments),
         Verb::Check(options) => check::check(options),
         Verb::Man => run::man(),
         Verb::Schema => run::schema(),

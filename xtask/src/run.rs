@@ -31,6 +31,8 @@ pub(crate) enum Target {
     Kinds,
     /// The drop-in for qemu-bridge-helper, beside the stock one
     Helper,
+    /// A host that changes: commands that meet, are killed, are followed by another version's
+    Life,
     /// Ports handed over as sockets, by relays
     Sockets,
     /// Real QEMU guests
@@ -69,7 +71,7 @@ pub(crate) fn test_command() -> Command {
     cargo
 }
 
-/// Runs a program of the tests crate from its release build: `demo` or `bench`.
+/// Runs a program of the tests crate from its release build: `demo`, `bench` or `soak`.
 ///
 /// # Errors
 /// It does not build, or fails.

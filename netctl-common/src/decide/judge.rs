@@ -1,14 +1,15 @@
 //! What the steps of one decision share: the flow that answers for a packet, the policy's verdict, the next hop.
 
+use super::audit::told_of;
 use super::steps::out_of_line;
 use super::{Decided, Facts, Tables};
 use crate::abi::{
-    AddressEntry, AddressKey, Classes, FlowEntry, FlowKey, NO_RULE, PortEntry, PrefixKey, Root, StationKey,
-    port_flags, rule_flags,
+    AddressEntry, AddressKey, Classes, FlowEntry, PortEntry, PrefixKey, Root, StationKey, guards, port_flags,
 };
 use crate::address::{Address, LinkAddress};
-use crate::classify::{Service, first_match};
-use crate::frame::{Packet, Tuple};
+use crate::classify::Service;
+use crate::flow::Fit;
+use crate::frame::{Packet, Tuple, number};
 use crate::guard;
 use crate::verdict::{Action, Direction, Reason, Verdict};
 
@@ -42,58 +43,102 @@ impl<T: Tables> Judge<'_, T> {
     /// The verdict of the flow that the packet belongs to, if there is one.
     #[inline(always)]
     pub(super) fn known_flow(&self, facts: &mut Facts) -> Decided<Option<Verdict>> {
-        if is_to_group(&facts.packet) {
+        if facts.packet.is_to_group() {
             return Ok(None);
         }
         facts.key.set(&facts.packet.tuple, self.direction);
         let now = self.tables.now();
-        match self.tables.flow(self.port.id, &facts.key)? {
-            Some(mut entry) if entry.is_live(facts.key.protocol, now) => {
-                if entry.is_reopened_by(&facts.packet, self.direction) {
+        let mut entry = match self.tables.flow(self.port.id, &facts.key)? {
+            Some(entry) if entry.is_live(facts.key.protocol, now, &self.root.timeouts) => entry,
+            _ => return Ok(None),
+        };
+        let mut opener = Direction::decode(entry.opener);
+        let mut is_current = entry.generation == self.root.generation;
+        let is_rare = facts.key.protocol == number::TCP && !entry.runs_on(&facts.packet);
+        let mut fit = Fit::Belongs;
+        if is_rare {
+            fit = entry.fit(&facts.packet, self.direction, self.port.guards & guards::TCP_STATE != 0);
+            match fit {
+                Fit::Strange => return Err(Reason::TcpState.into()),
+                Fit::Anew => return Ok(None),
+                Fit::Crosses => {
+                    facts.crosses = true;
                     return Ok(None);
                 }
-                if entry.generation != self.root.generation {
-                    let opener = Direction::decode(entry.opener);
-                    out_of_line(facts, |facts| self.judge_again(&facts.key, opener));
-                    if !self.tables.writes() {
-                        if self.is_from_guest() {
-                            facts.redirect = self.next_hop(&facts.packet);
-                        }
-                        return Ok(Some(as_flow(facts.verdict)));
-                    }
-                    entry.action = facts.verdict.action as u8;
-                    entry.rule = facts.verdict.rule;
-                    entry.generation = self.root.generation;
-                    (entry.next_hop, entry.next_mac) = (0, LinkAddress::NONE);
-                }
-                if self.is_from_guest() {
-                    facts.redirect = self.next_hop_of_flow(&mut entry, &facts.packet);
-                }
-                if self.tables.writes() {
-                    entry.note(&facts.packet, self.direction, now);
-                }
-                let action = Action::decode(u32::from(entry.action));
-                Ok(Some(as_flow(Verdict { action, reason: Reason::Flow, rule: entry.rule })))
+                // What the policy says about the one who asked, it has to say again.
+                Fit::Reopens => (opener, is_current) = (self.direction.opposite(), false),
+                Fit::Belongs | Fit::AsksAgain => {}
             }
-            _ => Ok(None),
         }
+        let origin = self.origin(&facts.packet);
+        if origin != 0 && (origin != entry.origin || !is_current) {
+            out_of_line(facts, |facts| self.sender(&facts.packet));
+            if !facts.verdict.allows() {
+                return Err(facts.verdict);
+            }
+            if self.tables.writes() {
+                entry.origin = origin;
+            }
+        }
+        let mut reason = Reason::Flow;
+        if !is_current {
+            out_of_line(facts, |facts| self.judge_again(opener, facts));
+            let audited;
+            (reason, audited) = told_of(entry.audited, facts);
+            if !self.tables.writes() {
+                if self.is_from_guest() {
+                    facts.redirect = self.next_hop(&facts.packet);
+                }
+                return Ok(Some(as_flow(Verdict { reason, ..facts.verdict })));
+            }
+            entry.audited = audited;
+            entry.action = facts.verdict.action as u8;
+            entry.rule = facts.verdict.rule;
+            entry.generation = self.root.generation;
+            (entry.next_hop, entry.next_mac) = (0, LinkAddress::NONE);
+        }
+        if self.is_from_guest() {
+            facts.redirect = self.next_hop_of_flow(&mut entry, &facts.packet);
+        }
+        if self.tables.writes() {
+            if is_rare {
+                entry.note_rare(&facts.packet, self.direction, fit);
+            } else {
+                entry.note(&facts.packet, self.direction);
+            }
+            entry.last_seen = now;
+            entry.count(&facts.packet, self.direction);
+        }
+        let action = Action::decode(u32::from(entry.action));
+        Ok(Some(as_flow(Verdict { action, reason, rule: entry.rule })))
     }
 
     /// The running policy's verdict about the first packet of a flow.
     #[inline(always)]
-    pub(super) fn judge_again(&self, key: &FlowKey, opener: Direction) -> Decided<Verdict> {
-        let own = guard::is_own(self.tables, self.root, self.port, &key.local)?;
+    pub(super) fn judge_again(&self, opener: Direction, facts: &mut Facts) -> Decided<Verdict> {
+        let own = guard::may_have(self.tables, self.root, self.port, &facts.key.local, opener)?;
         if !own {
             return Ok(Verdict::deny(Reason::Revoked));
         }
+        let tuple = facts.key.opening(opener);
+        let verdict = self.first_rule(self.classes(&tuple, opener)?, Service::of(&tuple), facts)?;
         // No new flow: nothing to tell about.
-        self.policy(&key.opening(opener), opener, &mut false)
+        facts.log = false;
+        Ok(verdict)
     }
 
-    /// The rules' verdict about the first packet of a flow that is opened in `direction`.
+    /// The rules' verdict about the packet, which opens a flow.
     #[inline(always)]
-    pub(super) fn policy(&self, tuple: &Tuple, direction: Direction, log: &mut bool) -> Decided<Verdict> {
-        let classes = match direction {
+    pub(super) fn policy(&self, facts: &mut Facts) -> Decided<Verdict> {
+        let tuple = &facts.packet.tuple;
+        let (classes, service) = (self.classes(tuple, self.direction)?, Service::of(tuple));
+        self.first_rule(classes, service, facts)
+    }
+
+    /// Of source and destination of the first packet of a flow that is opened in `direction`.
+    #[inline(always)]
+    fn classes(&self, tuple: &Tuple, direction: Direction) -> Decided<(u32, u32)> {
+        Ok(match direction {
             Direction::FromGuest => (
                 self.local_classes(&tuple.source)?.source,
                 self.remote(&tuple.destination)?.classes.destination,
@@ -102,31 +147,7 @@ impl<T: Tables> Judge<'_, T> {
                 self.remote(&tuple.source)?.classes.source,
                 self.local_classes(&tuple.destination)?.destination,
             ),
-        };
-        self.first_rule(classes, Service::of(tuple), log)
-    }
-
-    /// The first rule that matches, or the default; `log` is whether it asks for an event.
-    #[inline(always)]
-    pub(super) fn first_rule(
-        &self,
-        (source, destination): (u32, u32),
-        service: Service,
-        log: &mut bool,
-    ) -> Decided<Verdict> {
-        let rule = first_match(self.tables, self.root, source, destination, service)?;
-        if rule == NO_RULE {
-            let action = Action::decode(self.root.default_action);
-            return Ok(Verdict { action, reason: Reason::Default, rule });
-        }
-        self.ruling(rule, log)
-    }
-
-    #[inline(always)]
-    pub(super) fn ruling(&self, rule: u32, log: &mut bool) -> Decided<Verdict> {
-        let entry = self.tables.rule(self.root.slot, rule).ok_or(Reason::Internal)?;
-        *log = entry.flags & rule_flags::LOG != 0;
-        Ok(Verdict { action: Action::decode(entry.action), reason: Reason::Rule, rule })
+        })
     }
 
     /// The guest's own end: the port itself where the address is not listed (`addresses = "any"`, DHCP).
@@ -173,6 +194,8 @@ impl<T: Tables> Judge<'_, T> {
         }
         let key = StationKey { network: self.port.network, mac: packet.link.destination };
         match self.tables.station(self.root.slot, &key) {
+            // The host's own interface is for untagged frames; a VLAN's is found by the kernel.
+            Some(station) if !station.is_guest() && packet.vlan != 0 => 0,
             // What a guest may not be handed by redirect (vepa, private), the host may.
             Some(station) if station.is_guest() && !to_guests => 0,
             Some(station) if station.ifindex != self.ifindex => station.ifindex,
@@ -181,15 +204,13 @@ impl<T: Tables> Judge<'_, T> {
     }
 }
 
-/// To more than one receiver, on the link or by address.
-#[inline(always)]
-pub(super) fn is_to_group(packet: &Packet) -> bool {
-    packet.is_group_frame() || packet.tuple.destination.is_group()
-}
-
-/// A flow's verdict: allowed as a flow, or denied although it was allowed once.
+/// A flow's verdict: allowed as a flow or by audit mode, or denied although it was allowed once.
 #[inline(always)]
 pub(super) const fn as_flow(verdict: Verdict) -> Verdict {
-    let reason = if verdict.allows() { Reason::Flow } else { Reason::Revoked };
+    let reason = match verdict.reason {
+        _ if !verdict.allows() => Reason::Revoked,
+        Reason::Audit => Reason::Audit,
+        _ => Reason::Flow,
+    };
     Verdict { reason, ..verdict }
 }

@@ -3,21 +3,30 @@
 //! Generic over the frame and the tables, so that the BPF programs, the tests and `explain` run the same code.
 //! A path that cannot decide denies.
 
+mod answer;
+mod audit;
+mod fragments;
 mod judge;
+mod limits;
+mod origin;
+mod related;
 mod steps;
+mod vlan;
 
 use core::ops::DerefMut;
 
 use judge::Judge;
-use steps::without_flow;
+use steps::{out_of_line, without_flow};
 
 use crate::abi::{
-    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, NO_PORT, PairKey, PortEntry, PrefixKey,
-    RuleEntry, StationEntry, StationKey, VerdictKey, port_flags,
+    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, LimitsEntry, NO_PORT, NO_RULE, PairKey,
+    PortEntry, PrefixKey, RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, port_flags,
 };
-use crate::classify::ServiceRow;
-use crate::frame::{Frame, Packet, Tuple};
+use crate::classify::{Asked, ServiceRow};
+use crate::frame::{Frame, Inner, Packet, Part};
 use crate::guard;
+use crate::limit::Buckets;
+use crate::mark;
 use crate::verdict::{Direction, Reason, Verdict};
 
 /// The maps, as a host of the decision has them. `Err` and, for arrays, `None` mean that a table is not there.
@@ -30,6 +39,8 @@ pub trait Tables {
     /// The port of an interface, in the running generation, which is with it: read once per frame.
     fn port(&self, ifindex: u32) -> Result<&PortEntry, Reason>;
     fn station(&self, slot: u32, key: &StationKey) -> Option<&StationEntry>;
+    /// The tagged VLANs of a port, if it is a trunk.
+    fn trunk(&self, slot: u32, port: u32) -> Option<&VlanSet>;
     fn address(&self, slot: u32, key: &AddressKey) -> Result<Option<&AddressEntry>, Reason>;
     fn prefix(&self, slot: u32, key: &PrefixKey) -> Result<Option<&AddressEntry>, Reason>;
     fn service(&self, slot: u32, row: ServiceRow, index: u16) -> Option<u16>;
@@ -42,8 +53,19 @@ pub trait Tables {
     fn flow(&self, port: u32, key: &FlowKey) -> Result<Option<Self::Flow<'_>>, Reason>;
     /// `false` if the table did not take it.
     fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool;
+    /// The limits of a port that has some.
+    fn limits(&self, slot: u32, port: u32) -> Result<Option<&LimitsEntry>, Reason>;
+    /// What `step` returns, which has the buckets of a port for itself and calls nothing; `None` where there are none.
+    fn with_buckets<R>(
+        &self,
+        port: u32,
+        direction: Direction,
+        step: impl FnOnce(&mut Buckets) -> R,
+    ) -> Option<R>;
     /// In ticks, see [`crate::flow::tick`].
     fn now(&self) -> u32;
+    /// `CLOCK_MONOTONIC`; finer than [`Self::now`], and dearer.
+    fn nanoseconds(&self) -> u64;
     /// Whether the decision leaves traces (flows). `explain` asks without leaving any.
     fn writes(&self) -> bool;
 }
@@ -72,13 +94,35 @@ pub struct Facts {
     pub host_copy: u32,
     /// Bits of [`crate::abi::port_flags`].
     pub port_flags: u32,
+    /// Priority and VLAN of the tag that an allowed frame goes on with; 0 = without a tag.
+    pub tag: u16,
+    /// What would have decided otherwise but for audit mode, to be told; see [`FlowEntry::audited`].
+    pub audited: u32,
+    /// See [`PortEntry::uplink`].
+    pub uplink: u32,
     /// The rule asks for an event.
     pub log: bool,
+    /// What the frame did to the flow table of its port: bits of [`opened`].
+    pub opened: u8,
+    /// A SYN of the side that did not open the flow, inside of it: see [`crate::flow::Fit::Crosses`].
+    pub crosses: bool,
     /// Of the flow that the packet belongs to or may open; for an ICMP error, of the one that it is about.
     /// Written before it is read, as is what follows.
     pub key: FlowKey,
     /// The packet that an ICMP error is about.
-    pub inner: Tuple,
+    pub inner: Inner,
+    /// What the rules that are enforced are asked where an audited one comes first.
+    pub asked: Asked,
+}
+
+/// Bits of [`Facts::opened`].
+pub mod opened {
+    /// A flow in a new entry, which may have taken the place of the one that was silent for longest.
+    pub const FLOW: u8 = 1;
+    /// A first fragment in a new entry.
+    pub const FRAGMENT: u8 = 2;
+    /// A flow in the entry of one with the same key that was over.
+    pub const AGAIN: u8 = 4;
 }
 
 impl Default for Facts {
@@ -93,9 +137,15 @@ impl Default for Facts {
             redirect: 0,
             host_copy: 0,
             port_flags: 0,
+            tag: 0,
+            audited: NO_RULE,
+            uplink: 0,
             log: false,
+            opened: 0,
+            crosses: false,
             key: FlowKey::NONE,
-            inner: Tuple::default(),
+            inner: Inner::default(),
+            asked: Asked::NONE,
         }
     }
 }
@@ -133,26 +183,63 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     }
     let root = &port.root;
     facts.port = port.id;
-    facts.port_flags = u32::from(port.flags);
+    facts.port_flags = port.flags;
+    facts.uplink = port.uplink;
     facts.slot = root.slot;
     facts.rules = root.rules;
     facts.generation = root.generation;
-    facts.packet.parse(frame)?;
+    let parsed = facts.packet.parse(frame, port.guards);
+    let judge = Judge { tables, root, port, direction, ifindex };
+    // As its guest would send it or get it, without a tag.
+    if facts.packet.mark == mark::ANSWER && parsed.is_ok() {
+        return Ok(judge.answer(facts));
+    }
+    // Before what is wrong with the frame otherwise: one of another VLAN is not the port's business.
+    if vlan::concerns(&facts.packet, port) {
+        out_of_line(facts, |facts| judge.vlan(facts));
+        if !facts.verdict.allows() {
+            return Err(facts.verdict);
+        }
+    }
+    if let Err(reason) = parsed {
+        return Err(judge.malformed(&facts.packet, reason));
+    }
     guard::link(&facts.packet, port, direction)?;
     guard::strangers(tables, root, port, &facts.packet, direction)?;
-    let judge = Judge { tables, root, port, direction, ifindex };
+    if facts.packet.is_fragment() {
+        out_of_line(facts, |facts| judge.fragment(facts));
+        if !facts.verdict.allows() {
+            return Ok(facts.verdict);
+        }
+    }
+    decide_flow(&judge, frame, facts)?;
+    judge.within_limits(frame, facts);
+    if matches!(facts.packet.fragment.part, Part::First) && facts.verdict.allows() {
+        out_of_line(facts, |facts| judge.leave_fragment(facts));
+    }
+    Ok(facts.verdict)
+}
+
+/// By the flow, or without one.
+#[inline(always)]
+fn decide_flow<F: Frame + ?Sized, T: Tables>(
+    judge: &Judge<'_, T>,
+    frame: &F,
+    facts: &mut Facts,
+) -> Decided<()> {
     if facts.packet.is_ip()
         && let Some(verdict) = judge.known_flow(facts)?
     {
-        return Ok(verdict);
+        facts.verdict = verdict;
+        return Ok(());
     }
-    without_flow(&judge, frame, facts);
+    without_flow(judge, frame, facts);
     if facts.verdict.allows() && judge.is_from_guest() {
         if facts.packet.is_group_frame() {
-            facts.host_copy = port.uplink;
+            facts.host_copy = if facts.packet.vlan == 0 { judge.port.uplink } else { 0 };
         } else {
             facts.redirect = judge.next_hop(&facts.packet);
         }
     }
-    Ok(facts.verdict)
+    Ok(())
 }

@@ -73,6 +73,17 @@ pub(crate) struct Sctp {
     pub destination_port: u16,
 }
 
+/// RFC 8200, 4.5.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub(crate) struct Fragment {
+    pub next: u8,
+    pub reserved: u8,
+    /// Offset in bytes, two bits that are reserved, and whether more follow.
+    pub offset: u16,
+    pub id: [u16; 2],
+}
+
 /// RFC 792 and RFC 4443; `identifier` is an echo's.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]

@@ -1,15 +1,26 @@
 //! The packet that an ICMP error is about, as far as the error shows it.
 
-use super::header::{Ipv4, Ipv6, Udp};
-use super::{Frame, ICMP_LEN, IPV4_MIN_LEN, IPV6_LEN, Layer, Packet, Tuple, is_echo, is_extension, number};
+use super::header::{self, Ipv4, Ipv6, Udp};
+use super::{
+    Frame, ICMP_LEN, IPV4_MIN_LEN, IPV6_LEN, Layer, Packet, Tuple, is_echo, is_extension, number, number_of,
+};
 use crate::address::Address;
 use crate::verdict::Reason;
+
+/// What an error tells about the packet that it is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inner {
+    pub tuple: Tuple,
+    /// Of TCP.
+    pub sequence: u32,
+}
 
 impl Packet {
     /// The packet inside an ICMP error, as far as errors show it: the IP header and 8 bytes behind it
     /// (RFC 792; RFC 4443, 2.4). Its own checks are looser: routers cut it where they like.
     #[inline(always)]
-    pub fn inner<F: Frame + ?Sized>(&self, frame: &F, tuple: &mut Tuple) -> Result<(), Reason> {
+    pub fn inner<F: Frame + ?Sized>(&self, frame: &F, inner: &mut Inner) -> Result<(), Reason> {
+        let tuple = &mut inner.tuple;
         let at = self.transport + ICMP_LEN;
         let transport = match self.layer {
             Layer::Ipv4 => inner_ipv4(frame, at, tuple)?,
@@ -20,6 +31,7 @@ impl Packet {
             return Err(Reason::Truncated);
         }
         let head: Udp = frame.read(transport).ok_or(Reason::Truncated)?;
+        inner.sequence = number_of([head.length, head.checksum]);
         let [first, second, third] = [head.source_port, head.destination_port, head.length].map(u16::from_be);
         (tuple.source_port, tuple.destination_port) = match tuple.protocol {
             number::TCP | number::UDP | number::SCTP => (first, second),
@@ -55,11 +67,18 @@ fn inner_ipv6<F: Frame + ?Sized>(frame: &F, at: u32, tuple: &mut Tuple) -> Resul
     if header.version >> 4 != 6 {
         return Err(Reason::BadHeader);
     }
-    if is_extension(header.next) {
-        return Err(Reason::ExtensionChain);
-    }
-    tuple.protocol = header.next;
     tuple.source = Address(bytemuck::cast(header.source));
     tuple.destination = Address(bytemuck::cast(header.destination));
-    Ok(at + IPV6_LEN)
+    tuple.protocol = header.next;
+    let mut transport = at + IPV6_LEN;
+    // The one header that a host that sends large datagrams puts in between.
+    if header.next == number::FRAGMENT {
+        let fragment: header::Fragment = frame.read(transport).ok_or(Reason::Truncated)?;
+        if u16::from_be(fragment.offset) & !7 != 0 {
+            return Err(Reason::Fragment);
+        }
+        tuple.protocol = fragment.next;
+        transport += size_of::<header::Fragment>() as u32;
+    }
+    if is_extension(tuple.protocol) { Err(Reason::ExtensionChain) } else { Ok(transport) }
 }

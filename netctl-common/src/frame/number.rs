@@ -6,6 +6,10 @@ pub const ETHERTYPE_VLAN: u16 = 0x8100;
 pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 pub const ETHERTYPE_QINQ_OLD: u16 = 0x9100;
+/// Pause (IEEE 802.3, 31).
+pub const ETHERTYPE_MAC_CONTROL: u16 = 0x8808;
+/// LACP, OAM and others (IEEE 802.3, 57A).
+pub const ETHERTYPE_SLOW: u16 = 0x8809;
 /// Below this, the field is a length (IEEE 802.3, 3.2.6).
 pub const ETHERTYPE_MIN: u16 = 0x0600;
 

@@ -51,6 +51,9 @@ pub struct EditArgs {
     /// Agree to what may cut the host off.
     #[arg(long)]
     pub yes: bool,
+    /// Fail, and say who it is, where another netctl is changing the host; the default is to wait.
+    #[arg(long)]
+    pub no_wait: bool,
     /// Print what would change, and change nothing.
     #[arg(long)]
     pub dry_run: bool,

@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use super::block_on;
 use super::check::{parsed_document, sound, sound_document};
-use crate::apply::{self, Applied, Lock};
+use super::confirm;
+use crate::apply::{self, Applied};
 use crate::cli::{ApplyArgs, FileArgs};
 use crate::config::{Config, Picked};
 use crate::diff::{self, RuleChange};
 use crate::document::{self, Document};
 use crate::error::{Error, Outcome};
+use crate::kernel::lock::{Lock, Wait};
 use crate::kernel::pins::Pins;
 use crate::libvirt;
 use crate::network::{self, Consent, Netlink, Plan};
@@ -41,8 +43,12 @@ pub(super) fn run(
         return Ok(Outcome::Yes);
     }
     let Some(document) = parsed_document(&args.file, color)? else { return Ok(Outcome::No) };
+    if let Some(limit) = args.confirm {
+        return confirm::apply(bpffs, (args, document), limit, color);
+    }
     Pins::at(bpffs)?;
-    let lock = Lock::take(bpffs)?;
+    let lock = Lock::take_or(bpffs, wait(args.no_wait))?;
+    confirm::refuse(bpffs)?;
     let Some(document) = with_guests(bpffs, document, color)? else { return Ok(Outcome::No) };
     let applied = block_on(apply::apply_locked(bpffs, &document, consent(args.yes), &lock))??;
     write_applied(&applied, &document, args.json, out)?;
@@ -51,7 +57,7 @@ pub(super) fn run(
 
 /// With the ports of libvirt's running guests, which no file can know. What cannot be read does not keep a document from
 /// being applied: that is the way out.
-fn with_guests(bpffs: &Path, document: Document, color: bool) -> Result<Option<Document>, Error> {
+pub(super) fn with_guests(bpffs: &Path, document: Document, color: bool) -> Result<Option<Document>, Error> {
     let running = State::read(bpffs).ok();
     let running = running.as_ref().map(|state| &state.config);
     let is_guest = |config: &Config| config.ports.values().any(|port| port.domain.is_some());
@@ -90,7 +96,9 @@ pub(super) fn write_applied(
         let config = &document.config;
         let (rules, ports) = (config.policy.rules.len(), config.ports.len());
         write_plan(&applied.plan, out).and_then(|()| {
-            writeln!(out, "generation {}: {rules} rules for {ports} ports", applied.generation)
+            let audited = config.policy.rules.iter().filter(|rule| rule.audit).count();
+            let audited = if audited > 0 { format!(" ({audited} audited)") } else { String::new() };
+            writeln!(out, "generation {}: {rules} rules{audited} for {ports} ports", applied.generation)
         })
     };
     written.map_err(Error::Output)
@@ -107,6 +115,15 @@ pub(super) fn diff(
     let difference = difference(bpffs, &document, Consent::Given)?;
     difference.write(args.json, out)?;
     Ok(Outcome::yes_if(difference.interfaces.is_empty() && difference.policy.is_empty()))
+}
+
+/// Says on standard error whom it waits for.
+pub(super) fn wait(no: bool) -> Wait {
+    if no {
+        Wait::No
+    } else {
+        Wait::Telling(|holder| eprintln!("netctl: waiting for another netctl: {holder}"))
+    }
 }
 
 pub(super) const fn consent(yes: bool) -> Consent {

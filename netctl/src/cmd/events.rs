@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use netctl_common::abi::{Event, event_flags};
+use netctl_common::abi::{BY_DEFAULT, Event, NO_RULE, event_flags};
 use netctl_common::verdict::{Action, Direction, Reason};
 use serde::Serialize;
 
@@ -11,8 +11,9 @@ use super::block_on;
 use crate::cli::EventsArgs;
 use crate::error::{Error, Outcome, nearest};
 use crate::kernel::KernelError;
-use crate::names::{self, Names, RuleName};
+use crate::names::{self, RuleName};
 use crate::state::State;
+use crate::would::Would;
 
 #[derive(Serialize)]
 struct EventRow {
@@ -22,6 +23,9 @@ struct EventRow {
     direction: &'static str,
     action: &'static str,
     reason: &'static str,
+    /// But for audit mode, by the rule, or by the default without one: `allow`, `deny` or `reject`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<RuleName>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,6 +35,9 @@ struct EventRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     source_port: Option<u16>,
     service: String,
+    /// On the network; absent without a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
     source_mac: String,
     destination_mac: String,
     length: u32,
@@ -39,7 +46,12 @@ struct EventRow {
 }
 
 impl EventRow {
-    fn new(event: &Event, names: &Names) -> Self {
+    fn new(event: &Event, State { names, config, .. }: &State) -> Self {
+        let audited = match event.rule {
+            _ if event.flags & event_flags::AUDIT == 0 => NO_RULE,
+            NO_RULE => BY_DEFAULT,
+            rule => rule,
+        };
         let has_addresses = event.flags & event_flags::ADDRESSES != 0;
         let address = |bytes| has_addresses.then(|| names::address(bytes).to_string());
         Self {
@@ -48,11 +60,13 @@ impl EventRow {
             direction: Direction::decode(event.direction).name(),
             action: Action::decode(u32::from(event.action)).name(),
             reason: Reason::decode(event.reason).map_or("unknown", Reason::name),
+            would: Would::of(audited, config, names).map(|would| would.action),
             rule: names.rule(event.rule).cloned(),
             source: address(event.source),
             destination: address(event.destination),
             source_port: (event.source_port != 0).then_some(event.source_port),
             service: service(event),
+            vlan: (event.vlan != 0).then_some(event.vlan),
             source_mac: names::mac(event.source_mac),
             destination_mac: names::mac(event.destination_mac),
             length: event.length,
@@ -63,9 +77,11 @@ impl EventRow {
 
     fn line(&self) -> String {
         let end = |address: &Option<String>, mac: &String| address.clone().unwrap_or_else(|| mac.clone());
+        let vlan = self.vlan.map_or_else(String::new, |vlan| format!("  vlan {vlan}"));
         let rule = self.rule.as_ref().map_or_else(String::new, |rule| format!("  {rule}: {}", rule.text));
+        let would = self.would.map_or_else(String::new, |action| format!(", would {action}"));
         format!(
-            "{:>12.6}  {:<6} {:<10} {:<12} {} > {}  {}  {}{rule}",
+            "{:>12.6}  {:<6} {:<10} {:<12} {} > {}  {}{vlan}  {}{would}{rule}",
             self.time,
             self.action,
             self.direction,
@@ -130,7 +146,7 @@ async fn follow(mut state: State, args: &EventsArgs, out: &mut impl Write) -> Re
 }
 
 fn write(event: &Event, state: &State, args: &EventsArgs, out: &mut impl Write) -> Result<(), Error> {
-    let row = EventRow::new(event, &state.names);
+    let row = EventRow::new(event, state);
     let wanted = args.port.as_ref().is_none_or(|port| *port == row.port)
         && args.reason.as_ref().is_none_or(|reason| reason == row.reason);
     if !wanted {

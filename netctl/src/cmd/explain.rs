@@ -40,7 +40,11 @@ fn question(config: &Config, args: &ExplainArgs) -> Result<Question, Error> {
 fn write_answer(answer: &Answer, args: &ExplainArgs, out: &mut impl Write) -> io::Result<()> {
     let verdict = if answer.allowed { "allow" } else { "deny" };
     let ends = format!("{} ({}) > {} ({})", args.from, answer.source, args.to, answer.destination);
-    writeln!(out, "{verdict}  {ends}  {}", args.service)?;
+    let vlan = answer.vlan.map_or_else(String::new, |vlan| format!("  vlan {vlan}"));
+    let would = answer.steps.iter().filter_map(|step| step.audit.as_ref());
+    let would: Vec<String> = would.map(ToString::to_string).collect();
+    let audit = if would.is_empty() { String::new() } else { format!(" (audit: {})", would.join("; ")) };
+    writeln!(out, "{verdict}{audit}  {ends}  {}{vlan}", args.service)?;
     for step in &answer.steps {
         writeln!(
             out,
@@ -49,6 +53,10 @@ fn write_answer(answer: &Answer, args: &ExplainArgs, out: &mut impl Write) -> io
         )?;
         if let Some(rule) = &step.rule {
             writeln!(out, "    {rule}: {}", rule.text)?;
+        }
+        if let Some(would) = &step.audit {
+            let text = would.rule.as_ref().map_or_else(String::new, |rule| format!(": {}", rule.text));
+            writeln!(out, "    but for audit mode, {would}{text}")?;
         }
     }
     if let Some(note) = &answer.note {

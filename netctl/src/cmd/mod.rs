@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod confirm;
 mod down;
 mod events;
 mod explain;
@@ -9,18 +10,23 @@ mod fd;
 mod flows;
 mod generate;
 mod libvirt;
+mod limits;
 mod map;
 mod network;
 mod open;
+mod policy;
 mod pool;
 mod port;
 mod relay;
 mod run;
 mod show;
 mod stats;
+mod upgrade;
 
 use std::future::Future;
 use std::io::{self, IsTerminal};
+
+pub(crate) use confirm::parse_limit;
 
 use crate::cli::{Cli, Color, Command, FdCommand, MapCommand, NetworkCommand, PoolCommand};
 use crate::error::{Error, Outcome};
@@ -32,8 +38,10 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
     match &cli.command {
         Command::Check(args) => check::run(args, use_color(cli.color), out),
         Command::Apply(args) => apply::run(bpffs, args, use_color(cli.color), out),
+        Command::Confirm(args) => confirm::run(bpffs, args, out),
         Command::Diff(args) => apply::diff(bpffs, args, use_color(cli.color), out),
         Command::Show(args) => show::run(bpffs, args, out),
+        Command::Upgrade(args) => upgrade::run(bpffs, args, use_color(cli.color), out),
         Command::Down(args) => down::run(bpffs, args, out),
         Command::Network(NetworkCommand::List(args)) => network::list(bpffs, args, out),
         Command::Network(NetworkCommand::Probe(args)) => network::probe(bpffs, args, out),
@@ -49,6 +57,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Open(args) => open::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
+        Command::Policy(command) => policy::run(bpffs, command, out),
         Command::Flows(args) => flows::run(bpffs, args, out),
         Command::Stats(args) => stats::run(bpffs, args, out),
         Command::Map(MapCommand::List(args)) => map::list(bpffs, args, out),

@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use netctl_common::abi::{Counter, RuleEntry};
+use netctl_common::abi::{Counter, RuleEntry, rule_flags};
 use netctl_common::verdict::{Action, Direction, REASONS, Reason};
 use serde::Serialize;
 
+use super::limits::{self, LimitRow};
 use crate::cli::PortArgs;
 use crate::error::{Error, Outcome};
+use crate::kernel::running::Rejects;
 use crate::names::RuleName;
 use crate::output::{Format, Row, write_json, write_rows};
 use crate::state::State;
@@ -36,6 +38,8 @@ struct RuleRow {
     #[serde(flatten)]
     rule: RuleName,
     action: &'static str,
+    /// Counts what the rule would have decided.
+    audited: bool,
     packets: u64,
     bytes: u64,
 }
@@ -45,7 +49,8 @@ impl Row for RuleRow {
     fn cells(&self) -> Vec<String> {
         let [packets, bytes] = [self.packets, self.bytes].map(|n| n.to_string());
         let (number, line) = (self.rule.number.to_string(), self.rule.line.to_string());
-        vec![number, line, self.action.to_owned(), packets, bytes, self.rule.text.clone()]
+        let would = if self.audited { "would " } else { "" };
+        vec![number, line, format!("{would}{}", self.action), packets, bytes, self.rule.text.clone()]
     }
 }
 
@@ -57,11 +62,21 @@ struct LostRow {
 }
 
 #[derive(Serialize)]
+struct RejectRow {
+    port: String,
+    answered: u64,
+    unanswered: u64,
+}
+
+#[derive(Serialize)]
 struct Stats {
     generation: u32,
     ports: Vec<ReasonRow>,
+    limits: Vec<LimitRow>,
     rules: Vec<RuleRow>,
     lost_events: Vec<LostRow>,
+    /// Ports that rejected frames whose senders are to be told.
+    rejects: Vec<RejectRow>,
 }
 
 pub(super) fn run(bpffs: &Path, args: &PortArgs, out: &mut impl Write) -> Result<Outcome, Error> {
@@ -73,14 +88,22 @@ pub(super) fn run(bpffs: &Path, args: &PortArgs, out: &mut impl Write) -> Result
 }
 
 fn gather(state: &State, port: Option<&str>) -> Result<Stats, Error> {
-    let mut ports = Vec::new();
-    let mut lost_events = Vec::new();
+    let (mut ports, mut limits) = (Vec::new(), Vec::new());
+    let (mut lost_events, mut rejects) = (Vec::new(), Vec::new());
     for port in state.ports_named(port)? {
-        ports.extend(reasons(&port.name(), &state.kernel.port_counters(port.entry.id)?));
+        let (name, counters) = (port.name(), state.kernel.port_counters(port.entry.id)?);
+        ports.extend(reasons(&name, &counters));
+        if let Some(port) = state.config.ports.get(&name) {
+            limits.extend(limits::rows(&name, &port.limits, &counters));
+        }
         let lost = state.kernel.lost_events(port.entry.id)?;
         if lost.suppressed + lost.overflowed > 0 {
             let (suppressed, overflowed) = (lost.suppressed, lost.overflowed);
             lost_events.push(LostRow { port: port.name(), suppressed, overflowed });
+        }
+        let Rejects { answered, unanswered } = state.kernel.rejects(port.entry.id)?;
+        if answered + unanswered > 0 {
+            rejects.push(RejectRow { port: port.name(), answered, unanswered });
         }
     }
     if port.is_none() {
@@ -88,7 +111,7 @@ fn gather(state: &State, port: Option<&str>) -> Result<Stats, Error> {
     }
     let rules = (0..).zip(state.kernel.rules(&state.root)?);
     let rules = rules.filter_map(|(index, counted)| rule_row(state, index, counted)).collect();
-    Ok(Stats { generation: state.root.generation, ports, rules, lost_events })
+    Ok(Stats { generation: state.root.generation, ports, limits, rules, lost_events, rejects })
 }
 
 /// Only what was counted at all.
@@ -113,12 +136,17 @@ fn reasons(port: &str, counters: &[Counter]) -> Vec<ReasonRow> {
 fn rule_row(state: &State, index: u32, (entry, counter): (RuleEntry, Counter)) -> Option<RuleRow> {
     let rule = state.names.rule(index)?.clone();
     let action = Action::decode(entry.action).name();
-    Some(RuleRow { rule, action, packets: counter.packets, bytes: counter.bytes })
+    let audited = entry.flags & rule_flags::AUDIT != 0;
+    Some(RuleRow { rule, action, audited, packets: counter.packets, bytes: counter.bytes })
 }
 
 fn write_tables(stats: &Stats, out: &mut impl Write) -> io::Result<()> {
     write_rows(out, &stats.ports, Format::Table)?;
     writeln!(out)?;
+    if !stats.limits.is_empty() {
+        write_rows(out, &stats.limits, Format::Table)?;
+        writeln!(out)?;
+    }
     write_rows(out, &stats.rules, Format::Table)?;
     for lost in &stats.lost_events {
         writeln!(
@@ -126,6 +154,9 @@ fn write_tables(stats: &Stats, out: &mut impl Write) -> io::Result<()> {
             "\n{}: {} events over its rate, {} with the ring full",
             lost.port, lost.suppressed, lost.overflowed
         )?;
+    }
+    for RejectRow { port, answered, unanswered } in &stats.rejects {
+        writeln!(out, "\n{port}: {answered} rejected frames answered, {unanswered} over its rate")?;
     }
     Ok(())
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, PairKey, PrefixKey, RuleEntry, VerdictKey,
+    AddressEntry, AddressKey, ChainEntry, Classes, LimitsEntry, PairKey, PrefixKey, RuleEntry, VerdictKey,
+    VlanSet,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
+use netctl_common::flow::TIMEOUTS;
 use netctl_common::verdict::Action;
 
 use crate::config::{Mac, PortKind};
@@ -14,6 +16,8 @@ use crate::config::{Mac, PortKind};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiled {
     pub default: Action,
+    /// Ticks; index: [`netctl_common::flow::Timeout`].
+    pub timeouts: [u32; TIMEOUTS],
     pub world: Classes,
     pub multicast: Classes,
     pub broadcast: Classes,
@@ -23,6 +27,8 @@ pub struct Compiled {
     pub host_stations: Vec<HostStation>,
     /// Where guests and the host reach each other by `host-access`.
     pub uplinks: Vec<CompiledUplink>,
+    /// Tagged VLANs of trunks, by port id.
+    pub trunks: BTreeMap<u32, VlanSet>,
     pub addresses: BTreeMap<AddressKey, AddressEntry>,
     /// Key: (prefix length as the kernel counts it, data). Holds the default route of each zone and family.
     pub prefixes: BTreeMap<(u32, PrefixKey), AddressEntry>,
@@ -33,6 +39,7 @@ pub struct Compiled {
     /// (destination port class) * `source_services` + (source port class) to service class.
     /// Empty where `source_services` is 1: the class in the row is the service class then.
     pub service_pairs: Vec<u32>,
+    /// With audited rules, those of the enforced rules stand behind: see [`RuleEntry::enforced`].
     pub source_chains: Vec<ChainEntry>,
     pub destination_chains: Vec<ChainEntry>,
     pub pair_chains: BTreeMap<PairKey, ChainEntry>,
@@ -51,7 +58,13 @@ pub struct CompiledPort {
     pub zone: u32,
     pub network: u16,
     /// Bits of [`netctl_common::abi::port_flags`].
-    pub flags: u16,
+    pub flags: u32,
+    /// Bits of [`netctl_common::abi::guards`].
+    pub guards: u32,
+    /// See [`netctl_common::abi::PortEntry::vlan`].
+    pub vlan: u16,
+    /// With [`netctl_common::abi::port_flags::LIMITED`].
+    pub limits: Option<LimitsEntry>,
     /// Decides which hook sees which direction.
     pub kind: PortKind,
     /// Whether it has an interface on the host, where the policy is enforced.
@@ -59,9 +72,11 @@ pub struct CompiledPort {
     pub classes: Classes,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostStation {
     pub network: u16,
+    /// The bridge.
+    pub interface: String,
     pub mac: Mac,
     pub classes: Classes,
 }

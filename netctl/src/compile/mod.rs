@@ -11,6 +11,7 @@ mod compiled;
 mod error;
 mod grouped;
 mod ids;
+mod limits;
 mod lint;
 mod memory;
 pub mod reference;

@@ -49,12 +49,22 @@ pub enum Wanted {
     Ethertype(u16),
 }
 
-/// Index of the rule that decides; `None`: the policy's default does.
+/// Index of the rule that decides if audited rules do, too; `None`: the policy's default does.
 pub fn first_match(config: &Config, query: &Query) -> Option<u32> {
+    first(config, query, |_| true)
+}
+
+/// Index of the rule that decides: an audited rule does not.
+pub fn first_enforced(config: &Config, query: &Query) -> Option<u32> {
+    first(config, query, |rule| !rule.audit)
+}
+
+fn first(config: &Config, query: &Query, counts: impl Fn(&Rule) -> bool) -> Option<u32> {
     let source = Identity::of(config, &query.source);
     let destination = Identity::of(config, &query.destination);
     let matches = |rule: &Rule| {
-        rule.from.iter().any(|selector| source.is(config, selector))
+        counts(rule)
+            && rule.from.iter().any(|selector| source.is(config, selector))
             && rule.to.iter().any(|selector| destination.is(config, selector))
             && takes(rule, query.service)
     };
@@ -121,7 +131,7 @@ impl<'q> Identity<'q> {
 fn owner<'c>(config: &'c Config, zone: &str, ip: IpAddr) -> Owner<'c> {
     let in_zone = |network: &Network| network.zone == zone;
     let listed = |addresses: &Addresses| match addresses {
-        Addresses::Any => false,
+        Addresses::Any | Addresses::Learned => false,
         Addresses::Listed(listed) => listed.iter().any(|own| own.to_canonical() == ip),
     };
     for (name, port) in &config.ports {

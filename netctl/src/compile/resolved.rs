@@ -59,6 +59,7 @@ impl<'c> Resolved<'c> {
             services: rule_services,
         };
         let chains = Chains::new(parts, (&signatures, meter))?;
+        budget.check(Resource::Pairs, chains.pairs() as u64, || None)?;
         let verdicts = Verdicts::new(&chains.steps, rules, rule_services, meter)?;
         let this = Self {
             config,
@@ -85,8 +86,8 @@ impl<'c> Resolved<'c> {
             prefixes: self.addresses.prefixes.len() * zones,
             services: rows as usize * SERVICE_ROW_LEN,
             service_pairs: self.services.pairs.len(),
-            classes: self.chains.sides.source.len() + self.chains.sides.destination.len(),
-            pairs: self.chains.pairs.len(),
+            classes: self.chains.elements(),
+            pairs: self.chains.pairs(),
             verdicts: self.verdicts.entries.len(),
             rules: self.config.policy.rules.len(),
         }

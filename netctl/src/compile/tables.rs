@@ -2,44 +2,58 @@
 
 use std::collections::BTreeMap;
 
-use netctl_common::abi::{AddressEntry, Counter, NO_PORT, PrefixKey, RuleEntry, port_flags, rule_flags};
+use bytemuck::Zeroable;
+use netctl_common::abi::{
+    AddressEntry, Classes, Counter, NO_NETWORK, NO_PORT, PrefixKey, RuleEntry, VlanSet, port_flags,
+    rule_flags,
+};
+
+use netctl_common::address::LinkAddress;
+use netctl_common::flow;
 
 use super::address::{Owner, network_of};
 use super::compiled::{Compiled, CompiledPort, CompiledUplink, HostStation};
 use super::error::CompileError;
 use super::ids::{PortIds, network_numbers, zone_numbers};
+use super::limits;
 use super::resolved::Resolved;
-use crate::config::{Addresses, Hairpin, Network, NetworkKind, Port, PortKind, Rule, Siblings};
+use crate::config::{
+    Addresses, Config, Hairpin, Network, NetworkKind, Port, PortKind, Rule, Siblings, Vlans,
+};
 
 impl Resolved<'_> {
     pub(super) fn into_tables(self, ids: &PortIds) -> Result<Compiled, CompileError> {
         let ports = self.ports(ids)?;
         let addresses = &self.addresses;
-        let port_of = |owner| match owner {
-            Owner::Port(number) => ports.get(number).map_or(NO_PORT, |port: &CompiledPort| port.id),
-            Owner::Host => NO_PORT,
+        let entry_of = |owner: &Owner, classes| match owner {
+            Owner::Port(number) => address_entry(ports.get(*number), classes),
+            Owner::Host(network) => AddressEntry { network: *network as u32, ..address_entry(None, classes) },
         };
-        let owned = addresses
-            .owned
-            .iter()
-            .map(|(key, owner, classes)| (*key, AddressEntry { port: port_of(*owner), classes: *classes }));
+        let owned = addresses.owned.iter().map(|(key, owner, classes)| (*key, entry_of(owner, *classes)));
+        let shift = self.chains.shift();
+        let rules = self.config.policy.rules.iter().map(|rule| rule_entry(rule, shift)).collect();
+        let prefixes = self.prefixes();
+        let (host_stations, uplinks) = (self.host_stations()?, self.uplinks()?);
+        let (chains, pair_chains) = self.chains.into_tables();
         Ok(Compiled {
             default: self.config.policy.default,
+            timeouts: self.config.policy.timeouts.map(flow::ticks),
             world: addresses.world,
             multicast: addresses.multicast,
             broadcast: addresses.broadcast,
-            host_stations: self.host_stations()?,
-            uplinks: self.uplinks()?,
+            host_stations,
+            uplinks,
+            trunks: trunks(self.config, ids),
             addresses: owned.collect(),
-            prefixes: self.prefixes(),
+            prefixes,
             services: self.services.rows(),
             source_services: self.services.source_services,
-            rules: self.config.policy.rules.iter().map(rule_entry).collect(),
+            rules,
             ports,
             service_pairs: self.services.pairs,
-            source_chains: self.chains.sides.source,
-            destination_chains: self.chains.sides.destination,
-            pair_chains: self.chains.pairs.into_iter().collect(),
+            source_chains: chains.source,
+            destination_chains: chains.destination,
+            pair_chains,
             verdicts: self.verdicts.entries.into_iter().collect(),
         })
     }
@@ -59,7 +73,10 @@ impl Resolved<'_> {
                 mac: port.mac,
                 zone: zones.get(network.zone.as_str()).copied().unwrap_or_default(),
                 network: networks.get(port.network.as_str()).copied().unwrap_or_default(),
-                flags: flags(network, port),
+                flags: flags(network, port) | limits::flag(&port.limits) | audit_flag(self.config, port),
+                limits: limits::entry(&port.limits),
+                guards: port.guards.0,
+                vlan: port.vlans.access.unwrap_or(0),
                 kind: network.kind.port_kind(),
                 is_filtered: port.device.is_filtered(),
                 classes: *classes,
@@ -74,6 +91,7 @@ impl Resolved<'_> {
         let networks = networks.filter(|(network, _)| network.bridge().is_some());
         let station = |(network, number): (&Network, u16)| HostStation {
             network: number,
+            interface: network.interface.clone(),
             mac: network.mac,
             classes: self.addresses.host,
         };
@@ -98,17 +116,29 @@ impl Resolved<'_> {
             let zone_be = zone.to_be_bytes();
             self.addresses.prefixes.iter().map(move |(prefix, classes)| {
                 let key = (prefix.len_with_zone(), PrefixKey { zone_be, address: prefix.address().into() });
-                (key, AddressEntry { port: NO_PORT, classes: *classes })
+                (key, address_entry(None, *classes))
             })
         };
         zones.values().flat_map(in_zone).collect()
     }
 }
 
-fn flags(network: &Network, port: &Port) -> u16 {
-    let any = match port.addresses {
+fn address_entry(owner: Option<&CompiledPort>, classes: Classes) -> AddressEntry {
+    AddressEntry {
+        port: owner.map_or(NO_PORT, |port| port.id),
+        classes,
+        region: 0,
+        network: owner.filter(|port| port.is_filtered).map_or(NO_NETWORK, |port| u32::from(port.network)),
+        mac: owner.map_or(LinkAddress::NONE, |port| port.mac.0.into()),
+        reserved: [0; 2],
+    }
+}
+
+fn flags(network: &Network, port: &Port) -> u32 {
+    let addresses = match port.addresses {
         Addresses::Any => port_flags::ANY_ADDRESS,
         Addresses::Listed(_) => 0,
+        Addresses::Learned => port_flags::LEARN,
     };
     let redirect = match network.kind {
         NetworkKind::Bridge | NetworkKind::Macvlan(Siblings::Bridge) | NetworkKind::Vepa(Hairpin::Local) => {
@@ -127,15 +157,50 @@ fn flags(network: &Network, port: &Port) -> u16 {
         NetworkKind::Macvlan(Siblings::Private) => port_flags::PRIVATE,
         _ => 0,
     };
-    any | redirect | ingress | private
+    let origin = match network.kind {
+        NetworkKind::Bridge | NetworkKind::Macvlan(Siblings::Bridge) => {
+            port_flags::KNOWS_ORIGIN | port_flags::KNOWS_GROUP_ORIGIN
+        }
+        // Groups go by the switch.
+        NetworkKind::Vepa(Hairpin::Local) => port_flags::KNOWS_ORIGIN,
+        NetworkKind::Vepa(Hairpin::Switch)
+        | NetworkKind::Macvlan(Siblings::Private)
+        | NetworkKind::Passthrough => 0,
+    };
+    addresses | redirect | ingress | private | origin | vlan_flags(&port.vlans)
 }
 
-fn rule_entry(rule: &Rule) -> RuleEntry {
+/// By port id.
+fn trunks(config: &Config, ids: &PortIds) -> BTreeMap<u32, VlanSet> {
+    let trunk = |(name, port): (&String, &Port)| {
+        let mut vlans = VlanSet::zeroed();
+        port.vlans.trunk.iter().for_each(|vlan| vlans.insert(*vlan));
+        (!port.vlans.trunk.is_empty()).then_some((ids.get(name)?, vlans))
+    };
+    config.ports.iter().filter_map(trunk).collect()
+}
+
+fn vlan_flags(vlans: &Vlans) -> u32 {
+    match (vlans.trunk.is_empty(), vlans.access.is_some() || vlans.native_untagged) {
+        (true, _) => 0,
+        (false, true) => port_flags::TRUNK,
+        (false, false) => port_flags::TRUNK | port_flags::TAGGED_ONLY,
+    }
+}
+
+fn audit_flag(config: &Config, port: &Port) -> u32 {
+    if config.policy.audit || port.audit { port_flags::AUDIT } else { 0 }
+}
+
+/// `shift`: see [`RuleEntry::enforced`].
+fn rule_entry(rule: &Rule, shift: u32) -> RuleEntry {
+    let log = if rule.log { rule_flags::LOG } else { 0 };
+    let audit = if rule.audit { rule_flags::AUDIT } else { 0 };
     RuleEntry {
         action: rule.action as u32,
-        flags: if rule.log { rule_flags::LOG } else { 0 },
+        flags: log | audit,
         line: rule.line,
-        reserved: 0,
+        enforced: if rule.audit { shift } else { 0 },
         identity: identity(rule),
         before: Counter::default(),
     }

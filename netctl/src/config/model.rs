@@ -7,8 +7,10 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
+use netctl_common::flow::{DEFAULT_TIMEOUTS, TIMEOUTS};
 use netctl_common::verdict::Action;
 
+use super::guarding::{Guards, Limits, Vlans};
 use super::tap::TapOptions;
 
 /// A whole document.
@@ -57,7 +59,7 @@ impl Config {
             ports: BTreeMap::new(),
             sets: BTreeMap::new(),
             groups: BTreeMap::new(),
-            policy: Policy { default: Action::Deny, rules: Vec::new() },
+            policy: Policy::default(),
         }
     }
 }
@@ -187,6 +189,11 @@ pub struct Port {
     pub device: Device,
     /// UUID of the libvirt domain whose hook adopted the interface and releases it; only of adopted ports.
     pub domain: Option<String>,
+    pub guards: Guards,
+    pub vlans: Vlans,
+    pub limits: Limits,
+    /// Denials of the policy are reported and not enforced; the guards stay.
+    pub audit: bool,
     pub line: u32,
 }
 
@@ -219,6 +226,8 @@ pub enum Addresses {
     Any,
     /// Only these, besides the IPv6 link-local address that follows from the MAC address (RFC 4291, appendix A).
     Listed(BTreeSet<IpAddr>),
+    /// What the port is seen to be given by DHCP, or to claim by duplicate address detection.
+    Learned,
 }
 
 /// Whether vhost-net serves the port's queues.
@@ -234,8 +243,24 @@ pub enum Vhost {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     pub default: Action,
+    /// Denials are reported and not enforced, at all ports; the guards stay.
+    pub audit: bool,
+    /// Seconds; index: [`netctl_common::flow::Timeout`].
+    pub timeouts: [u32; TIMEOUTS],
     /// First match wins.
     pub rules: Vec<Rule>,
+}
+
+impl Default for Policy {
+    /// Denies everything.
+    fn default() -> Self {
+        Self {
+            default: Action::Deny,
+            audit: false,
+            timeouts: DEFAULT_TIMEOUTS.map(|(_, seconds)| seconds),
+            rules: Vec::new(),
+        }
+    }
 }
 
 /// Who may (or may not) open which flows towards whom.
@@ -250,13 +275,24 @@ pub struct Rule {
     pub source_ports: Vec<RangeInclusive<u16>>,
     pub name: Option<String>,
     pub log: bool,
+    /// What it would do is reported; the rules behind it decide.
+    pub audit: bool,
     pub line: u32,
 }
 
 impl Rule {
     /// All of a rule but its place: equal for rules that say the same.
     pub fn meaning(&self) -> impl std::hash::Hash + Eq + '_ {
-        (self.action, &self.from, &self.to, &self.services, &self.source_ports, &self.name, self.log)
+        (
+            self.action,
+            &self.from,
+            &self.to,
+            &self.services,
+            &self.source_ports,
+            &self.name,
+            self.log,
+            self.audit,
+        )
     }
 }
 

@@ -1,6 +1,8 @@
 //! A [`Config`] as a document: what the parser takes, with what it derives or assumes written out
 //! where that helps (MAC addresses, interface names) and left out where it is the default.
 
+mod flows;
+mod guarding;
 mod kind;
 mod tap;
 
@@ -10,9 +12,12 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
-use super::model::{Addresses, Config, IcmpMatch, Network, Port, PortRange, Rule, Selector, Service};
+pub use guarding::print_guarding;
+
+use super::guarding::Limits;
+use super::model::{Addresses, Config, Device, IcmpMatch, Network, Port, PortRange, Rule, Selector, Service};
 use super::parse::network::DEFAULT_ZONE;
-use super::parse::port::{ANY_ADDRESS, VHOST_WORDS};
+use super::parse::port::{ANY_ADDRESS, LEARNED_ADDRESSES, VHOST_WORDS};
 use super::words::{ICMP_NAMES, IcmpName, PROTOCOL_NAMES};
 
 /// The canonical document: read again it gives the same [`Config`], but for line numbers.
@@ -44,7 +49,9 @@ impl Display for Document<'_> {
             }
             writeln!(f)?;
         }
+        f.write_str(&flows::text(&self.0.policy.timeouts))?;
         writeln!(f, "[policy]\ndefault = \"{}\"", self.0.policy.default.name())?;
+        print_audit(f, self.0.policy.audit)?;
         if self.0.policy.rules.is_empty() {
             return Ok(());
         }
@@ -81,11 +88,15 @@ fn print_port(f: &mut fmt::Formatter<'_>, name: &str, port: &Port) -> fmt::Resul
     match &port.addresses {
         Addresses::Any => writeln!(f, "addresses = \"{ANY_ADDRESS}\"")?,
         Addresses::Listed(listed) => writeln!(f, "addresses = {}", List(listed.iter().map(quote)))?,
+        Addresses::Learned => writeln!(f, "addresses = \"{LEARNED_ADDRESSES}\"")?,
     }
     if !port.groups.is_empty() {
         writeln!(f, "groups = {}", List(port.groups.iter().map(quote)))?;
     }
-    writeln!(f, "ifname = {}", quote(&port.interface))?;
+    // A vDPA device has no interface, so that the key is refused there.
+    if !matches!(port.device, Device::Vdpa(_)) {
+        writeln!(f, "ifname = {}", quote(&port.interface))?;
+    }
     if port.queues != 1 {
         writeln!(f, "queues = {}", port.queues)?;
     }
@@ -98,6 +109,9 @@ fn print_port(f: &mut fmt::Formatter<'_>, name: &str, port: &Port) -> fmt::Resul
     if let Some(options) = tap::text(&port.tap) {
         writeln!(f, "tap = {options}")?;
     }
+    if port.limits != Limits::default() {
+        writeln!(f, "limits = {}", port.limits)?;
+    }
     if let Some(mtu) = port.mtu {
         writeln!(f, "mtu = {mtu}")?;
     }
@@ -105,7 +119,13 @@ fn print_port(f: &mut fmt::Formatter<'_>, name: &str, port: &Port) -> fmt::Resul
         writeln!(f, "vhost = \"{word}\"")?;
     }
     kind::print_port(f, port)?;
+    guarding::print_port(f, port)?;
+    print_audit(f, port.audit)?;
     writeln!(f)
+}
+
+fn print_audit(f: &mut fmt::Formatter<'_>, audit: bool) -> fmt::Result {
+    if audit { writeln!(f, "audit = true") } else { Ok(()) }
 }
 
 /// One rule, as it stands in a document.
@@ -132,6 +152,9 @@ fn print_rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
     }
     if rule.log {
         write!(f, ", log = true")?;
+    }
+    if rule.audit {
+        write!(f, ", audit = true")?;
     }
     writeln!(f, " }},")
 }

@@ -3,14 +3,18 @@
 //! checked by the parser. docs/netctl.schema.json is the output, kept up to date by a test.
 #![expect(dead_code, reason = "the types are never made: only their shape counts")]
 
+mod limits;
+
 use std::collections::BTreeMap;
 
+use netctl_common::flow::DEFAULT_TIMEOUTS;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::limits::{MAX_LIST, MAX_NETWORKS, MAX_PORTS, MAX_RULES};
+use super::parse::flows::MAX_TIMEOUT;
 use super::parse::kind::{MAX_VFS, MAX_VLAN};
 use super::parse::network::{MAX_MTU, MIN_MTU};
 use super::parse::port::MAX_QUEUES;
@@ -62,6 +66,8 @@ struct Document {
     sets: Option<BTreeMap<Name, List<Prefix>>>,
     /// Who may open which connections. Without it, everything is denied.
     policy: Option<Policy>,
+    /// How connections are remembered.
+    flows: Option<Flows>,
 }
 
 /// A network: what its guests have in common, and how they are connected.
@@ -152,6 +158,8 @@ struct Port {
     owner_group: Option<Owner>,
     /// How the queues are opened.
     tap: Option<Tap>,
+    /// Rates that the guest may not exceed. Default: no limits.
+    limits: Option<limits::Limits>,
     /// Bytes. Default: the network's.
     #[schemars(range(min = MIN_MTU, max = MAX_MTU))]
     mtu: Option<u16>,
@@ -170,6 +178,57 @@ struct Port {
     vdpa: Option<VdpaDevice>,
     /// "none" is what a port with `vfio` or `vdpa` has to say. Default: "policy".
     filter: Option<Filter>,
+    /// Checks of the port; what is `false` is off. Default: all are on.
+    guards: Option<Guards>,
+    /// VLAN of the frames that the guest sends and gets untagged. Default: none.
+    #[schemars(range(max = MAX_VLAN))]
+    vlan: Option<u16>,
+    /// VLANs whose tags the guest may send and get. Default: none.
+    #[schemars(length(min = 1, max = MAX_LIST))]
+    vlans: Option<Vec<VlanOrRange>>,
+    /// What the policy denies at this port is reported and not enforced. Guards are enforced. Default: false.
+    audit: Option<bool>,
+}
+
+/// Which checks of a port are on.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
+struct Guards {
+    /// The source MAC address is the port's. Default: true.
+    mac: Option<bool>,
+    /// The source IP address is one of the port's. Default: true.
+    ip: Option<bool>,
+    /// ARP claims only the sender's own address. Default: true.
+    arp: Option<bool>,
+    /// Neighbor discovery claims only the sender's own address. Default: true.
+    neighbor: Option<bool>,
+    /// The guest sends no router advertisements and redirects. Default: true.
+    router: Option<bool>,
+    /// The guest answers nobody as a DHCP server. Default: true.
+    dhcp_server: Option<bool>,
+    /// The guest sends nothing to the groups of switches (STP, LACP, LLDP, pause). Default: true.
+    link_control: Option<bool>,
+    /// No frames of 802.3 (LLC, SNAP). Default: true.
+    llc: Option<bool>,
+    /// No IPv4 options but router alert, no IPv6 routing headers. Default: true.
+    options: Option<bool>,
+    /// No addresses that no frame on a wire has. Default: true.
+    martian: Option<bool>,
+    /// The guest gets what is for its own MAC and IP addresses. Default: true.
+    destination: Option<bool>,
+    /// A local guest's address comes from that guest's port only. Default: true.
+    origin: Option<bool>,
+    /// Fragments follow their first one and do not overlap it. Default: true.
+    fragments: Option<bool>,
+    /// TCP segments fit the state of their connection. Default: true.
+    tcp_state: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+enum VlanOrRange {
+    Vlan(#[schemars(range(min = 1, max = MAX_VLAN))] u16),
+    Range(#[schemars(regex(pattern = "^[1-9][0-9]{0,3}-[1-9][0-9]{0,3}$"))] String),
 }
 
 /// How the queues of a port are opened. The monitor may change it later.
@@ -249,9 +308,40 @@ enum AnyAddress {
 struct Policy {
     /// Where no rule matches. Default: "deny".
     default: Option<Action>,
+    /// What the policy denies is reported and not enforced, at all ports. Guards are enforced. Default: false.
+    audit: Option<bool>,
     /// The first rule that matches decides.
     #[schemars(length(max = MAX_RULES))]
     rules: Option<Vec<Rule>>,
+}
+
+/// How connections are remembered.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Flows {
+    /// How long connections may be silent, by their state: seconds, or a number with s, m, h or d; 1 s to 7 d.
+    timeouts: Option<Timeouts>,
+}
+
+/// The names follow from `flow::DEFAULT_TIMEOUTS`.
+struct Timeouts;
+
+impl JsonSchema for Timeouts {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timeouts".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        let time = json!({
+            "anyOf": [
+                { "type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT },
+                { "type": "string", "pattern": "^[0-9]+[smhd]$" },
+            ],
+        });
+        let properties: serde_json::Map<String, Value> =
+            DEFAULT_TIMEOUTS.iter().map(|(name, _)| ((*name).to_owned(), time.clone())).collect();
+        schemars::json_schema!({ "type": "object", "additionalProperties": false, "properties": properties })
+    }
 }
 
 #[derive(JsonSchema)]
@@ -283,6 +373,8 @@ struct Rule {
     name: Option<String>,
     /// Whether connections that the rule decides are sent as events.
     log: Option<bool>,
+    /// What the rule would do is reported; the rules behind it decide. Default: false.
+    audit: Option<bool>,
 }
 
 fn exactly_one_action(schema: &mut Schema) {

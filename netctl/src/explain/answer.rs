@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use netctl_common::abi::NO_RULE;
 use netctl_common::decide::{Facts, decide};
+use netctl_common::frame::Arrived;
+use netctl_common::mark;
 use netctl_common::verdict::{Direction, Verdict};
 use serde::Serialize;
 
@@ -16,6 +18,7 @@ use crate::error::Error;
 use crate::kernel::publish::Publication;
 use crate::names::{Names, RuleName};
 use crate::state::State;
+use crate::would::Would;
 
 /// The whole answer.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +30,9 @@ pub struct Answer {
     pub generation: Option<u32>,
     pub source: String,
     pub destination: String,
+    /// The VLAN on the network, if the frame is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
     /// Ports on the way that enforce nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_filtered: Vec<String>,
@@ -48,6 +54,9 @@ pub struct Step {
     pub because: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleName>,
+    /// What this port would say but for audit mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Would>,
 }
 
 /// The ports that judge, each in its direction, in the order of the frame's path.
@@ -64,15 +73,22 @@ pub fn by_kernel(state: &State, question: &Question) -> Result<Answer, Error> {
     let mut steps = Vec::new();
     for (name, direction) in judges(question) {
         let port = state.ports_named(Some(name))?[0];
-        let frame = question.frame(&state.config, name);
-        let answered = twin.ask(direction, port.ifindex, &frame)?;
-        steps.push(step(name, direction, answered.verdict, &state.names));
+        let frame = question.frame(&state.config, (name, direction));
+        let from = question.from.port.as_deref().map(|from| state.ports_named(Some(from))).transpose();
+        // A guest that is not filtered has no interface here; its frames come from outside.
+        let from =
+            from.ok().flatten().and_then(|ports| ports.first().map(|port| (port.ifindex, port.entry.id)));
+        let frame = arrived(&frame, question, from);
+        let answered = twin.ask_arrived(direction, port.ifindex, &frame)?;
+        let would = Would::of(answered.audited, &state.config, &state.names);
+        steps.push(Step { audit: would, ..step(name, direction, answered.verdict, &state.names) });
         if !answered.verdict.allows() {
             break;
         }
     }
     Ok(Answer {
         note: note(&state.config, question),
+        vlan: question.vlan(&state.config),
         ..answer("kernel", Some(state.root.generation), question, steps)
     })
 }
@@ -81,13 +97,14 @@ pub fn by_kernel(state: &State, question: &Question) -> Result<Answer, Error> {
 pub fn by_document(document: &Document, question: &Question) -> Result<Answer, Error> {
     let config = &document.config;
     let interfaces: BTreeMap<String, u32> = config.ports.keys().cloned().zip(1..).collect();
-    let compiled = PortIds::assign(&BTreeMap::new(), config)
-        .and_then(|ids| compile::compile(config, &ids, &Budget::default()))
-        .map_err(crate::apply::ApplyError::from)?;
+    let ids = PortIds::assign(&BTreeMap::new(), config).map_err(crate::apply::ApplyError::from)?;
+    let compiled =
+        compile::compile(config, &ids, &Budget::default()).map_err(crate::apply::ApplyError::from)?;
     let publication = Publication {
         compiled: &compiled,
         interfaces: &interfaces,
         uplinks: &[],
+        bridges: &BTreeMap::new(),
         document: &document.text,
         namespace: 0,
     };
@@ -96,13 +113,21 @@ pub fn by_document(document: &Document, question: &Question) -> Result<Answer, E
     let names = Names::new(&[], config, &document.text);
     let mut steps = Vec::new();
     for (name, direction) in judges(question) {
-        let verdict = ask(&tables, interfaces[name], direction, &question.frame(config, name));
-        steps.push(step(name, direction, verdict, &names));
+        let frame = question.frame(config, (name, direction));
+        let id = |port: &String| Some((*interfaces.get(port)?, ids.get(port)?));
+        let frame = arrived(&frame, question, question.from.port.as_ref().and_then(id));
+        let (verdict, audited) = ask(&tables, interfaces[name], direction, &frame);
+        let would = Would::of(audited, config, &names);
+        steps.push(Step { audit: would, ..step(name, direction, verdict, &names) });
         if !verdict.allows() {
             break;
         }
     }
-    Ok(Answer { note: note(config, question), ..answer("user space", None, question, steps) })
+    Ok(Answer {
+        note: note(config, question),
+        vlan: question.vlan(config),
+        ..answer("user space", None, question, steps)
+    })
 }
 
 /// The macvlan driver keeps an uplink's own host and its guests apart. A switch that reflects does not.
@@ -121,8 +146,20 @@ fn note(config: &Config, question: &Question) -> Option<String> {
     })
 }
 
-fn ask(tables: &HostTables<'_>, ifindex: u32, direction: Direction, frame: &[u8]) -> Verdict {
-    decide(direction, ifindex, frame, tables, &mut Facts::default())
+/// The frame as it comes from a port with this interface and id, or from whoever has no port.
+fn arrived<'a>(frame: &'a [u8], question: &Question, from: Option<(u32, u32)>) -> Arrived<'a> {
+    let (ingress_ifindex, mark) = match (from, &question.from.port) {
+        (Some((ifindex, id)), _) => (ifindex, mark::from_port(id)),
+        (None, Some(_)) => (0, 0),
+        (None, None) => (0, mark::FROM_HOST),
+    };
+    Arrived { bytes: frame, mark, ingress_ifindex }
+}
+
+/// The verdict, and what would have decided otherwise.
+fn ask(tables: &HostTables<'_>, ifindex: u32, direction: Direction, frame: &Arrived<'_>) -> (Verdict, u32) {
+    let mut facts = Facts::default();
+    (decide(direction, ifindex, frame, tables, &mut facts), facts.audited)
 }
 
 fn step(port: &str, direction: Direction, verdict: Verdict, names: &Names) -> Step {
@@ -134,6 +171,7 @@ fn step(port: &str, direction: Direction, verdict: Verdict, names: &Names) -> St
         reason: verdict.reason.name(),
         because: verdict.reason.describe().trim(),
         rule: names.rule(verdict.rule).cloned(),
+        audit: None,
     }
 }
 
@@ -149,6 +187,7 @@ fn answer(
         generation,
         source: question.from.address.to_string(),
         destination: question.to.address.to_string(),
+        vlan: None,
         not_filtered: question.not_filtered.clone(),
         steps,
         note: None,

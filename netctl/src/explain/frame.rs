@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use netctl_common::frame::number;
+use netctl_common::frame::{number, sctp};
 
 use crate::config::Mac;
 
@@ -55,7 +55,7 @@ impl Opening {
         match self.protocol {
             number::TCP => [ports, vec![0; 8], vec![0x50, SYN], vec![0; 6]].concat(),
             number::UDP => [ports, vec![0, 8, 0, 0]].concat(),
-            number::SCTP => [ports, vec![0; 8]].concat(),
+            number::SCTP => [ports, vec![0; 8], vec![sctp::INIT, 0, 0, 20], vec![0; 16]].concat(),
             number::ICMP | number::ICMP6 => {
                 [self.destination_port.to_be_bytes().to_vec(), vec![0, 0], vec![0, 1, 0, 1]].concat()
             }
@@ -73,6 +73,7 @@ fn sixteen(address: IpAddr) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
+    use netctl_common::abi::guards;
     use netctl_common::flow::{Opening as Kind, opening};
     use netctl_common::frame::Packet;
 
@@ -97,7 +98,7 @@ mod tests {
                     destination_port: port,
                 };
                 let mut packet = Packet::default();
-                assert_eq!(packet.parse(frame.bytes().as_slice()), Ok(()), "{frame:?}");
+                assert_eq!(packet.parse(frame.bytes().as_slice(), guards::ALL), Ok(()), "{frame:?}");
                 assert_eq!(packet.tuple.destination_port, port, "{frame:?}");
                 assert_eq!(opening(&packet), Kind::New, "{frame:?}");
             }

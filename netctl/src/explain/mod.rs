@@ -7,5 +7,6 @@ pub mod answer;
 mod frame;
 pub mod question;
 mod tables;
+mod vlan;
 
 pub use tables::HostTables;

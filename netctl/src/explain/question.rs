@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 
 use netctl_common::frame::number;
+use netctl_common::verdict::Direction;
 
 use crate::config::{self, Addresses, Config, IcmpMatch, Mac, Network, PortRange, Service};
 use crate::error::{Error, nearest};
 
 use super::frame::Opening;
+use super::vlan::tagged;
 
 /// One end of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +63,9 @@ impl Question {
         Ok(Self { from, to, service, not_filtered, protocol, source_port, destination_port })
     }
 
-    /// The frame as it passes at the network of a port.
-    pub(super) fn frame(&self, config: &Config, port: &str) -> Vec<u8> {
+    /// The frame as it passes at a port.
+    pub(super) fn frame(&self, config: &Config, (port, direction): (&str, Direction)) -> Vec<u8> {
+        let tag = self.tag(config, port, direction);
         let network = config.ports.get(port).and_then(|port| config.networks.get(&port.network));
         let here = |end: &End| {
             let owner = config.ports.get(end.port.as_deref()?)?;
@@ -80,7 +83,7 @@ impl Question {
             source_port: self.source_port,
             destination_port: self.destination_port,
         };
-        opening.bytes()
+        tagged(opening.bytes(), tag)
     }
 }
 
@@ -152,7 +155,7 @@ fn candidates(config: &Config, word: &str) -> Result<Vec<End>, Error> {
         let listed = match &port.addresses {
             Addresses::Listed(addresses) if !addresses.is_empty() => addresses.iter().copied().collect(),
             Addresses::Listed(_) => vec![IpAddr::V6(port.mac.link_local())],
-            Addresses::Any => {
+            Addresses::Any | Addresses::Learned => {
                 let text = format!("port `{word}` may have any address; say which: {word}/10.0.0.1");
                 return Err(Error::Question(text));
             }
@@ -204,7 +207,7 @@ fn unknown(config: &Config, word: &str) -> Error {
 fn owner(config: &Config, address: IpAddr) -> Option<String> {
     let has = |port: &config::Port| match &port.addresses {
         Addresses::Listed(listed) => listed.contains(&address) || address == port.mac.link_local(),
-        Addresses::Any => false,
+        Addresses::Any | Addresses::Learned => false,
     };
     let mut owners = config.ports.iter().filter(|(_, port)| has(port));
     match (owners.next(), owners.next()) {

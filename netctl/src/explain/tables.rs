@@ -6,12 +6,13 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, PairKey, PortEntry, PrefixKey, RuleEntry,
-    StationEntry, StationKey, VerdictKey,
+    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, LimitsEntry, PairKey, PortEntry, PrefixKey,
+    RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, bucket_row,
 };
 use netctl_common::classify::ServiceRow;
 use netctl_common::decide::Tables;
-use netctl_common::verdict::Reason;
+use netctl_common::limit::Buckets;
+use netctl_common::verdict::{Direction, Reason};
 
 use crate::compile::Compiled;
 use crate::kernel::publish::{Publication, port_entries, root_of, station_entries, uplink_entries};
@@ -25,6 +26,8 @@ pub struct HostTables<'a> {
     ports: HashMap<u32, PortEntry>,
     stations: HashMap<StationKey, StationEntry>,
     flows: RefCell<HashMap<(u32, FlowKey), FlowEntry>>,
+    /// By [`bucket_row`].
+    buckets: RefCell<HashMap<u32, Buckets>>,
     /// In ticks, see [`netctl_common::flow::tick`]; stands still until it is set.
     pub now: Cell<u32>,
     /// Whether decisions leave flows behind.
@@ -39,15 +42,22 @@ impl<'a> HostTables<'a> {
             ports: port_entries(publication, root).chain(uplink_entries(publication, root)).collect(),
             stations: station_entries(publication).collect(),
             flows: RefCell::default(),
+            buckets: RefCell::default(),
             now: Cell::new(1),
             writes: true,
         }
     }
 
-    /// The flows of another generation's tables go on in these.
+    /// The flows and the buckets of another generation's tables go on in these.
     pub fn take_flows(&self, before: &HostTables<'_>) {
         self.flows.replace(before.flows.take());
+        self.buckets.replace(before.buckets.take());
         self.now.set(before.now.get());
+    }
+
+    /// All flows, with the ids of their ports.
+    pub fn flows(&self) -> Vec<((u32, FlowKey), FlowEntry)> {
+        self.flows.borrow().iter().map(|(key, entry)| (*key, *entry)).collect()
     }
 
     pub fn flow_count(&self) -> usize {
@@ -67,6 +77,10 @@ impl Tables for HostTables<'_> {
 
     fn station(&self, _slot: u32, key: &StationKey) -> Option<&StationEntry> {
         self.stations.get(key)
+    }
+
+    fn trunk(&self, _slot: u32, port: u32) -> Option<&VlanSet> {
+        self.compiled.trunks.get(&port)
     }
 
     fn address(&self, _slot: u32, key: &AddressKey) -> Result<Option<&AddressEntry>, Reason> {
@@ -113,6 +127,24 @@ impl Tables for HostTables<'_> {
     fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool {
         self.flows.borrow_mut().insert((port, *key), *entry);
         true
+    }
+
+    fn limits(&self, _slot: u32, port: u32) -> Result<Option<&LimitsEntry>, Reason> {
+        Ok(self.compiled.ports.iter().find(|it| it.id == port).and_then(|it| it.limits.as_ref()))
+    }
+
+    fn with_buckets<R>(
+        &self,
+        port: u32,
+        direction: Direction,
+        step: impl FnOnce(&mut Buckets) -> R,
+    ) -> Option<R> {
+        Some(step(self.buckets.borrow_mut().entry(bucket_row(port, direction)).or_default()))
+    }
+
+    /// As coarse as [`Self::now`].
+    fn nanoseconds(&self) -> u64 {
+        u64::from(self.now.get()) << 24
     }
 
     fn now(&self) -> u32 {

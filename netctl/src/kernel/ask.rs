@@ -9,6 +9,8 @@ use std::io;
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
 use aya::{Ebpf, maps::Array};
 use netctl_common::abi::{Answer, maps};
+use netctl_common::frame::Arrived;
+use netctl_common::reject::MAX_LEN;
 use netctl_common::verdict::{Action, Direction, Reason, Verdict};
 
 use super::KernelError;
@@ -27,6 +29,8 @@ pub struct Answered {
     pub generation: u32,
     /// Interface of the local port that the frame would be redirected to; 0 = the kernel's own forwarding.
     pub redirect: u32,
+    /// The rule that would have decided otherwise but for audit mode, or one of its stand-ins in `abi`.
+    pub audited: u32,
 }
 
 impl Kernel {
@@ -58,25 +62,58 @@ impl Live {
     /// Lets `frame` pass in `direction` at the interface, up to the hook's return code (`TC_ACT_*`), which is
     /// returned and not acted on.
     pub fn run(&self, direction: Direction, ifindex: u32, frame: &[u8]) -> Result<i32, KernelError> {
+        Ok(self.run_arrived(direction, ifindex, &Arrived::new(frame))?.code)
+    }
+
+    /// [`Self::run`], with what the kernel knows of the frame besides its bytes.
+    pub fn run_arrived(
+        &self,
+        direction: Direction,
+        ifindex: u32,
+        frame: &Arrived<'_>,
+    ) -> Result<Left, KernelError> {
         run(&self.programs[direction as usize], ifindex, frame)
     }
 }
 
-fn run(program: &SchedClassifier, ifindex: u32, frame: &[u8]) -> Result<i32, KernelError> {
-    let context = SkBuff { ifindex, ..bytemuck::Zeroable::zeroed() };
-    let mut options = TestRunOptions::new();
-    options.data_in = Some(frame);
-    options.ctx_in = Some(bytemuck::bytes_of(&context));
-    let result = program.test_run(options).map_err(|e| KernelError::TestRun(io::Error::other(e)))?;
-    // The kernel's field is unsigned; return codes are not (include/uapi/linux/pkt_cls.h).
-    Ok(result.return_value as i32)
+/// A frame as a program leaves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// `TC_ACT_*`.
+    pub code: i32,
+    pub bytes: Vec<u8>,
+    pub mark: u32,
 }
 
-/// The leading fields of `struct __sk_buff` (include/uapi/linux/bpf.h); all but the interface must be zero.
+fn run(program: &SchedClassifier, ifindex: u32, frame: &Arrived<'_>) -> Result<Left, KernelError> {
+    let context = SkBuff {
+        mark: frame.mark,
+        ingress_ifindex: frame.ingress_ifindex,
+        ifindex,
+        ..bytemuck::Zeroable::zeroed()
+    };
+    // An answer to a frame may be longer than the frame.
+    let mut bytes = vec![0; frame.bytes.len() + MAX_LEN as usize];
+    let mut after: SkBuff = bytemuck::Zeroable::zeroed();
+    let mut options = TestRunOptions::new();
+    options.data_in = Some(frame.bytes);
+    options.data_out = Some(&mut bytes);
+    options.ctx_in = Some(bytemuck::bytes_of(&context));
+    options.ctx_out = Some(bytemuck::bytes_of_mut(&mut after));
+    let result = program.test_run(options).map_err(|e| KernelError::TestRun(io::Error::other(e)))?;
+    bytes.truncate(result.data_size_out as usize);
+    // The kernel's field is unsigned; return codes are not (include/uapi/linux/pkt_cls.h).
+    Ok(Left { code: result.return_value as i32, bytes, mark: after.mark })
+}
+
+/// The leading fields of `struct __sk_buff` (include/uapi/linux/bpf.h); all that have no name must be zero.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 struct SkBuff {
-    before: [u32; 10],
+    before: [u32; 2],
+    mark: u32,
+    between: [u32; 6],
+    ingress_ifindex: u32,
     ifindex: u32,
     after: [u32; 37],
 }
@@ -92,6 +129,16 @@ impl Twin {
 
     /// What happens to `frame` in `direction` at the interface. The interface must exist in this network namespace.
     pub fn ask(&mut self, direction: Direction, ifindex: u32, frame: &[u8]) -> Result<Answered, KernelError> {
+        self.ask_arrived(direction, ifindex, &Arrived::new(frame))
+    }
+
+    /// [`Self::ask`], with what the kernel knows of the frame besides its bytes.
+    pub fn ask_arrived(
+        &mut self,
+        direction: Direction,
+        ifindex: u32,
+        frame: &Arrived<'_>,
+    ) -> Result<Answered, KernelError> {
         self.clear()?;
         run(classifier(&mut self.object, program_name(direction))?, ifindex, frame)?;
         self.answer()
@@ -115,6 +162,7 @@ impl Twin {
                 verdict: Verdict { action: Action::decode(answer.action), reason, rule: answer.rule },
                 generation: answer.generation,
                 redirect: answer.redirect,
+                audited: answer.audited,
             }),
             _ => Err(KernelError::TestRun(io::Error::other("the program gave no answer"))),
         }

@@ -15,10 +15,11 @@ use netctl_common::abi::maps;
 use netctl_common::verdict::Direction;
 
 use super::load::{FROM_HOST, Kernel, TO_HOST, is_permission, program_name};
-use super::pins::Mark;
+use super::pins::{Entry, Mark};
 use super::shapes::{self, Outer};
 use super::{KernelError, clsact, sys};
 use crate::config::PortKind;
+use crate::fault::point;
 
 /// Connections that one port can have at once; the least recently used makes room.
 pub const FLOWS_PER_PORT: u32 = 8192;
@@ -137,9 +138,15 @@ impl Kernel {
             Err(error) => return Err(fail(error)),
         };
         let set_aside = match sys::link_ifindex(link.as_fd()).map_err(fail)? {
-            0 => fs::remove_file(&path),
+            0 => {
+                point("remove link of no interface");
+                fs::remove_file(&path)
+            }
             there if there == place.ifindex => return Ok(true),
-            there => fs::rename(&path, self.pins.former_link(place.owner, program, there)),
+            there => {
+                point("set link aside");
+                fs::rename(&path, self.pins.former_link(place.owner, program, there))
+            }
         };
         set_aside.map_err(|source| KernelError::Remove { path, source })?;
         Ok(false)
@@ -165,11 +172,13 @@ impl Kernel {
         })?;
         // Last: what is interrupted is found again.
         let path = self.pins.table(id);
+        point("remove mark of port tables");
         fs::remove_dir(&path).map_err(|source| KernelError::Remove { path, source })
     }
 
-    fn make_port_tables(&self, id: u32) -> Result<(), KernelError> {
+    pub(super) fn make_port_tables(&self, id: u32) -> Result<(), KernelError> {
         let path = self.pins.table(id);
+        point("mark port tables");
         let may_be_there = match fs::create_dir(&path) {
             Ok(()) => false,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => true,
@@ -214,14 +223,43 @@ impl Kernel {
             return clsact::attach(&self.pins, program, place, hook);
         }
         let tcx = TcAttachOptions::TcxOrder(LinkOrder::first());
+        point("attach link");
         let id = match program.attach_with_options(place.interface, hook, tcx) {
             Ok(id) => id,
+            // The interface had another port's name before: its program is on it already.
+            Err(error) if has_errno(&error, libc::EEXIST) => {
+                return if self.take_link(place, name)? { Ok(()) } else { Err(fail(error)) };
+            }
             // Before 6.6, and where CONFIG_NET_XGRESS is off.
             Err(error) if is_unsupported(&error) => return clsact::attach(&self.pins, program, place, hook),
             Err(error) => return Err(fail(error)),
         };
         let link = program.take_link(id).map_err(fail)?;
         pin(link, place.interface, self.pins.link(place.owner, name))
+    }
+}
+
+impl Kernel {
+    /// Pins the link by which the program is on the interface already under the owner's name, too. The other name goes with
+    /// [`Kernel::detach_others`]. `false` if there is none.
+    fn take_link(&self, place: &Place<'_>, name: &'static str) -> Result<bool, KernelError> {
+        let fail = |source| KernelError::map("links", "asking about a link", source);
+        let program = sys::open_pin(&self.pins.program(name)).map_err(fail)?;
+        let wanted = sys::program_info(program.as_fd()).map_err(fail)?.id;
+        // Another port's thread may be giving a link another name meanwhile.
+        for _ in 0..3 {
+            for entry in self.pins.entries()? {
+                let Entry::Link { path, .. } = entry else { continue };
+                let Ok(link) = sys::open_pin(&path) else { continue };
+                let is_it = sys::link_program(link.as_fd()).map_err(fail)? == wanted
+                    && sys::link_ifindex(link.as_fd()).map_err(fail)? == place.ifindex;
+                if is_it {
+                    let path = self.pins.link(place.owner, name);
+                    return sys::pin(link.as_fd(), &path).map(|()| true).map_err(fail);
+                }
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -232,6 +270,7 @@ fn pin(link: SchedClassifierLink, interface: &str, path: PathBuf) -> Result<(), 
         source,
     };
     let link = FdLink::try_from(link).map_err(|e| fail(Box::new(e)))?;
+    point("pin link");
     let _: PinnedLink = link.pin(&path).map_err(|e| fail(Box::new(e)))?;
     Ok(())
 }

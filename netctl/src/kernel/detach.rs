@@ -8,6 +8,7 @@ use std::fs;
 use super::load::Kernel;
 use super::pins::{Entry, Pins};
 use super::{KernelError, clsact};
+use crate::fault::point;
 
 /// Whose programs stay, and where.
 #[derive(Clone, Debug, Default)]
@@ -56,5 +57,6 @@ fn detach(pins: &Pins, kept: &Kept) -> Result<(), KernelError> {
 
 fn unpin(entry: Entry) -> Result<(), KernelError> {
     let Entry::Link { path, .. } = entry else { return Ok(()) };
+    point("detach link");
     fs::remove_file(&path).map_err(|source| KernelError::Remove { path, source })
 }

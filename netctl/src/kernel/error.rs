@@ -45,8 +45,32 @@ pub enum KernelError {
     Layout { map: String, path: PathBuf },
     #[error("netctl is not running here: nothing is pinned under {path}; `netctl apply FILE` starts it", path = .0.display())]
     NotRunning(PathBuf),
-    #[error("another netctl is changing this host; it holds the lock of {path}", path = .0.display())]
-    Locked(PathBuf),
+    #[error("cannot lock {path}", path = path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("another netctl is changing this host ({holder} holds the lock of {path}); without `--no-wait` this one waits", path = path.display())]
+    Locked { path: PathBuf, holder: String },
+    #[error(
+        "netctl of another version runs here: it pinned its state under {path}, which this one (version {ours}) does not \
+         read; `netctl upgrade` moves to this one without a moment without policy",
+        path = path.display()
+    )]
+    OtherVersion { path: PathBuf, ours: u32 },
+    #[error(
+        "netctl of a newer version runs here: it pinned its state under {path}, and this one (version {ours}) does not \
+         know its layouts; use that netctl, or take everything away with `netctl down` and apply the document again",
+        path = path.display()
+    )]
+    NewerVersion { path: PathBuf, ours: u32 },
+    #[error(
+        "this netctl knows no layouts of version {version}, which runs here (pinned under {path}); upgrade by way of a \
+         netctl between the two, or take everything away with `netctl down` and apply the document again",
+        path = path.display()
+    )]
+    UnknownVersion { version: u32, path: PathBuf },
+    #[error("cannot move {path} to this version", path = path.display())]
+    Move { path: PathBuf, source: io::Error },
+    #[error("cannot put this version's program in the place of the one at {path}", path = path.display())]
+    Replace { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("port `{port}` has no interface now to put its programs on; run `netctl apply` again")]
     NoInterface { port: String },
     #[error("the kernel would not run the program on this packet")]

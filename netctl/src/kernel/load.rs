@@ -13,6 +13,7 @@ use super::KernelError;
 use super::pins::Pins;
 use super::shapes::OUTER;
 use super::sys::{self, MapInfo};
+use crate::fault::point;
 
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/netctl.bpf.o"));
 
@@ -35,12 +36,12 @@ pub(super) const FROM_HOST: &str = "from_host";
 pub(super) const TO_HOST: &str = "to_host";
 
 /// Every program.
-const PROGRAMS: [&str; 4] =
+pub(super) const PROGRAMS: [&str; 4] =
     [program_name(Direction::FromGuest), program_name(Direction::ToGuest), FROM_HOST, TO_HOST];
 
 /// Every map that outlives a process.
 pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
-    let single = [maps::EVENTS, maps::EVENT_BUDGET, maps::STRAY_COUNTERS];
+    let single = [maps::EVENTS, maps::EVENT_BUDGET, maps::REJECT_BUDGET, maps::STRAY_COUNTERS, maps::BUCKETS];
     OUTER.iter().map(|outer| outer.name).chain(single)
 }
 
@@ -48,6 +49,12 @@ impl Kernel {
     /// What is loaded already; [`KernelError::NotRunning`] if nothing is.
     pub fn open(bpffs: &Path) -> Result<Self, KernelError> {
         let pins = Pins::at(bpffs)?;
+        refuse_other_versions(&pins)?;
+        Self::open_own(pins)
+    }
+
+    /// [`Self::open`] of the version of `pins`, whatever else is there.
+    pub(super) fn open_own(pins: Pins) -> Result<Self, KernelError> {
         // Programs are pinned last.
         for name in PROGRAMS {
             match fs::symlink_metadata(pins.program(name)) {
@@ -65,11 +72,16 @@ impl Kernel {
 
     /// [`Self::open`], or loads and pins. What an interrupted call pinned is used.
     pub fn open_or_load(bpffs: &Path) -> Result<Self, KernelError> {
-        match Self::open(bpffs) {
-            Err(KernelError::NotRunning(_)) => {}
-            other => return other,
-        }
         let pins = Pins::at(bpffs)?;
+        pins.sweep()?;
+        match Self::open(bpffs) {
+            Err(KernelError::NotRunning(_)) => Self::load_own(pins),
+            other => other,
+        }
+    }
+
+    /// Loads and pins this build's programs and maps. What an interrupted call pinned is used.
+    pub(super) fn load_own(pins: Pins) -> Result<Self, KernelError> {
         pins.create()?;
         let kernel = Self { pins };
         kernel.load()?;
@@ -79,10 +91,12 @@ impl Kernel {
 
     fn load(&self) -> Result<(), KernelError> {
         OUTER.iter().try_for_each(|outer| outer.ensure(&self.pins))?;
+        point("load object");
         let mut object = self.loader(false).load(OBJECT).map_err(load_error)?;
         for name in PROGRAMS {
             let program = classifier(&mut object, name)?;
             program.load().map_err(|source| verifier_error(name, source))?;
+            point("pin program");
             program.pin(self.pins.program(name)).or_else(already_pinned).map_err(load_error)?;
         }
         Ok(())
@@ -122,6 +136,18 @@ impl Kernel {
 
     pub fn pins(&self) -> &Pins {
         &self.pins
+    }
+}
+
+/// Layouts of another version are not reinterpreted: [`super::upgrade`] moves to this one.
+fn refuse_other_versions(pins: &Pins) -> Result<(), KernelError> {
+    let ours = pins.number();
+    match pins.of_other_versions()?.last() {
+        None => Ok(()),
+        Some(other) if other.number() > ours => {
+            Err(KernelError::NewerVersion { path: other.version(), ours })
+        }
+        Some(other) => Err(KernelError::OtherVersion { path: other.version(), ours }),
     }
 }
 

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use bytemuck::Pod;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, NO_INTERFACE, NO_PORT,
-    NO_RULE, PairKey, PortEntry, PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey, maps,
-    port_flags,
+    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, LimitsEntry, NO_INTERFACE,
+    NO_PORT, NO_RULE, PairKey, PortEntry, PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey,
+    VlanSet, maps, port_flags,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 use netctl_common::verdict::{Action, Direction, REASONS, Reason};
@@ -21,9 +21,10 @@ use super::{KernelError, sys};
 use crate::names::{self, Names};
 
 /// What is stored under a name.
-const KNOWN: [(&str, &str); 17] = [
+const KNOWN: [(&str, &str); 21] = [
     (maps::ROOT, "the running generation, and its ports by the index of their interface"),
     ("stations", "MAC addresses of ports and of the host"),
+    ("trunks", "VLANs whose tags a port takes"),
     ("addresses", "who has an address, and its classes"),
     ("prefixes", "classes of all other addresses, longest prefix first"),
     ("services", "classes of ports, ICMP types, protocols and ethertypes"),
@@ -32,13 +33,16 @@ const KNOWN: [(&str, &str); 17] = [
     ("dest_chains", "rules from anyone, by destination class"),
     ("pair_chains", "other rules, by source and destination class"),
     ("verdicts", "first rule of a chain for a service class"),
+    (maps::LIMITS, "rates that ports are held to"),
     (maps::RULES, "action and line of each rule"),
     (maps::RULE_COUNTERS, "frames by rule, one row for each CPU"),
     (maps::DOCUMENT, "the document that the generation was compiled from"),
     (maps::FLOWS, "connections, one table for each port"),
     (maps::PORT_COUNTERS, "frames by direction and reason, one table for each port"),
     (maps::STRAY_COUNTERS, "frames at interfaces that are no ports"),
+    (maps::BUCKETS, "how much of its limits each port has left"),
     (maps::EVENT_BUDGET, "events that each port may still send"),
+    (maps::REJECT_BUDGET, "answers to rejected frames that each port may still cause"),
 ];
 
 pub fn known_maps() -> impl Iterator<Item = &'static str> {
@@ -83,7 +87,9 @@ impl Kernel {
 
     fn facts_of(&self, name: &'static str, what: &'static str, root: &Root) -> Result<MapFacts, KernelError> {
         let tables = match name {
-            maps::STRAY_COUNTERS | maps::EVENT_BUDGET => vec![self.map(name)?],
+            maps::STRAY_COUNTERS | maps::EVENT_BUDGET | maps::REJECT_BUDGET | maps::BUCKETS => {
+                vec![self.map(name)?]
+            }
             maps::ROOT => vec![self.inner(name, 0)?],
             maps::FLOWS | maps::PORT_COUNTERS => {
                 self.ports()?.iter().map(|p| self.inner(name, p.entry.id)).collect::<Result<_, _>>()?
@@ -124,7 +130,10 @@ impl Kernel {
         port: &RunningPort,
         names: &Names,
     ) -> Result<Dump, KernelError> {
-        let per_port = matches!(map, maps::FLOWS | maps::PORT_COUNTERS);
+        let per_port = matches!(
+            map,
+            maps::FLOWS | maps::PORT_COUNTERS | maps::EVENT_BUDGET | maps::REJECT_BUDGET | maps::BUCKETS
+        );
         let elements = match map {
             maps::FLOWS => {
                 let flows = self.flows(port.entry.id)?;
@@ -141,13 +150,19 @@ impl Kernel {
                     format!("{} suppressed, {} overflowed", lost.suppressed, lost.overflowed),
                 )]
             }
+            maps::REJECT_BUDGET => {
+                let rejects = self.rejects(port.entry.id)?;
+                let value = format!("{} answered, {} unanswered", rejects.answered, rejects.unanswered);
+                vec![element(port.name(), value)]
+            }
             maps::DOCUMENT => {
                 let text = self.document(root)?;
                 (1..).zip(text.lines()).map(|(line, text): (u32, _)| element(line, text)).collect()
             }
+            maps::BUCKETS => self.dump_buckets(port)?,
             _ => self.dump_generation(map, root, names)?,
         };
-        Ok(Dump { elements, per_port: per_port || map == maps::EVENT_BUDGET })
+        Ok(Dump { elements, per_port })
     }
 
     fn dump_generation(&self, map: &str, root: &Root, names: &Names) -> Result<Vec<Element>, KernelError> {
@@ -170,6 +185,13 @@ impl Kernel {
                     ),
                 )
             })?,
+            "trunks" => rows::<u32, VlanSet>(&table, map, |id, vlans| {
+                let vlans: Vec<String> = (1..4095)
+                    .filter(|vlan| vlans.contains(*vlan))
+                    .map(|vlan: u16| vlan.to_string())
+                    .collect();
+                element(names.port(*id), format!("VLANs {}", vlans.join(" ")))
+            })?,
             "addresses" => rows::<AddressKey, AddressEntry>(&table, map, |key, entry| {
                 element(
                     format!("zone {} {}", key.zone, names::address(key.address)),
@@ -187,6 +209,9 @@ impl Kernel {
             })?,
             "verdicts" => rows::<VerdictKey, u32>(&table, map, |key, index| {
                 element(format!("chain {} service {}", key.chain, key.service), rule(*index))
+            })?,
+            maps::LIMITS => rows::<u32, LimitsEntry>(&table, map, |id, entry| {
+                element(names.port(*id), super::limits::rates(entry))
             })?,
             maps::RULES => array::<RuleEntry>(&table, map, root.rules, |entry| {
                 format!(
@@ -222,7 +247,7 @@ impl Kernel {
     }
 }
 
-fn element(key: impl ToString, value: impl ToString) -> Element {
+pub(super) fn element(key: impl ToString, value: impl ToString) -> Element {
     Element { key: key.to_string(), value: value.to_string() }
 }
 
@@ -240,10 +265,12 @@ fn port(ifindex: u32, entry: &PortEntry, names: &Names) -> Element {
     element(
         format!("ifindex {ifindex}"),
         format!(
-            "{name} id {} mac {mac} {place} {} flags {:#x}",
+            "{name} id {} mac {mac} {place} {} flags {:#x} guards {:#x} vlan {}",
             entry.id,
             classes(&entry.classes),
-            entry.flags
+            entry.flags,
+            entry.guards,
+            entry.vlan,
         ),
     )
 }
@@ -271,8 +298,12 @@ fn flow(port: &str, key: &FlowKey, entry: &FlowEntry) -> Element {
     let opening = key.opening(opener);
     let ends = format!("{} > {}", names::address(opening.source), names::address(opening.destination));
     let rule = if entry.rule == NO_RULE { "-".to_owned() } else { (entry.rule + 1).to_string() };
+    let service = match key.is_fragment() {
+        true => format!("fragments {:#x}", u32::from(key.local_port) << 16 | u32::from(key.remote_port)),
+        false => names::service(key.protocol, opening.destination_port),
+    };
     element(
-        format!("{port} {ends} {}", names::service(key.protocol, opening.destination_port)),
+        format!("{port} {ends} {service}"),
         format!(
             "{} {} generation {} rule {rule} seen {:#x}",
             opener.name(),

@@ -8,9 +8,13 @@ use std::path::{Path, PathBuf};
 use netctl_common::abi::ABI_VERSION;
 
 use super::{KernelError, sys};
+use crate::fault::point;
 
 /// The usual mount point.
 pub const BPFFS: &str = "/sys/fs/bpf";
+
+/// A version's directory while it is taken away is named so, with the number behind it.
+const RETIRED: &str = "gone+";
 
 /// `f_type` of the BPF file system (include/uapi/linux/magic.h).
 const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
@@ -46,13 +50,14 @@ pub enum Entry {
 #[derive(Clone, Debug)]
 pub struct Pins {
     bpffs: PathBuf,
+    version: u32,
 }
 
 impl Pins {
     /// `bpffs` must be a mounted BPF file system.
     pub fn at(bpffs: &Path) -> Result<Self, KernelError> {
         match sys::file_system_type(bpffs) {
-            Ok(BPF_FS_MAGIC) => Self { bpffs: bpffs.to_owned() }.trusted(),
+            Ok(BPF_FS_MAGIC) => Self { bpffs: bpffs.to_owned(), version: ABI_VERSION }.trusted(),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(KernelError::Permission),
             _ => Err(KernelError::NoBpffs(bpffs.to_owned())),
         }
@@ -76,12 +81,44 @@ impl Pins {
         self.version().exists()
     }
 
-    /// Whether a netctl with other layouts left something here, which this one cannot read.
-    pub fn of_other_version(&self) -> bool {
-        let is_version = |name: &str| name.strip_prefix('v').is_some_and(|n| n.parse::<u32>().is_ok());
-        let entries = fs::read_dir(self.root()).into_iter().flatten().flatten();
-        let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        names.any(|name| is_version(&name) && self.root().join(name) != self.version())
+    /// The directories of all versions that are there, the oldest first.
+    pub fn versions(&self) -> Result<Vec<Self>, KernelError> {
+        let path = self.root();
+        let mut numbers = Vec::new();
+        for name in names(&path)? {
+            numbers.extend(name.strip_prefix('v').and_then(|number| number.parse::<u32>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers.into_iter().map(|version| Self { bpffs: self.bpffs.clone(), version }).collect())
+    }
+
+    /// What a netctl with other layouts left here, which this one must not take for its own.
+    pub fn of_other_versions(&self) -> Result<Vec<Self>, KernelError> {
+        Ok(self.versions()?.into_iter().filter(|pins| pins.version != self.version).collect())
+    }
+
+    /// The ABI version that these pins are of.
+    pub fn number(&self) -> u32 {
+        self.version
+    }
+
+    /// Takes this version's directory out of sight in one step, and then away. Nothing in it may be attached any more.
+    pub(super) fn retire(&self) -> Result<(), KernelError> {
+        let path = self.version();
+        point("retire old version");
+        let gone = self.root().join(format!("{RETIRED}{}", self.version));
+        fs::rename(&path, gone).map_err(|source| KernelError::Move { path, source })?;
+        self.sweep()
+    }
+
+    /// Takes away what an interrupted [`Self::retire`] left.
+    pub(super) fn sweep(&self) -> Result<(), KernelError> {
+        for name in names(&self.root())?.into_iter().filter(|name| name.starts_with(RETIRED)) {
+            point("remove old pins");
+            let path = self.root().join(name);
+            fs::remove_dir_all(&path).map_err(|source| KernelError::Remove { path, source })?;
+        }
+        Ok(())
     }
 
     pub fn root(&self) -> PathBuf {
@@ -89,7 +126,7 @@ impl Pins {
     }
 
     pub fn version(&self) -> PathBuf {
-        self.root().join(format!("v{ABI_VERSION}"))
+        self.root().join(format!("v{}", self.version))
     }
 
     pub fn map(&self, name: &str) -> PathBuf {
@@ -102,6 +139,11 @@ impl Pins {
 
     pub(super) fn programs(&self) -> PathBuf {
         self.version().join("programs")
+    }
+
+    /// Where the program that is to take a program's place is pinned meanwhile.
+    pub(super) fn next_program(&self, name: &str) -> PathBuf {
+        self.programs().join(format!("{name}+next"))
     }
 
     /// The BPF file system takes no dots in names; a port's name may have some.
@@ -149,10 +191,22 @@ impl Pins {
     pub(super) fn create(&self) -> Result<(), KernelError> {
         for folder in ["maps", "programs", "links", "tables"] {
             let path = self.version().join(folder);
+            point("make pin folder");
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| KernelError::PinDirectory { path, source })?;
         }
         Ok(())
+    }
+
+    /// Takes away what is pinned of this version, which nothing uses.
+    pub(super) fn remove_version(&self) -> Result<(), KernelError> {
+        let path = self.version();
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(KernelError::Remove { path, source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Unpins everything of this version: what is attached by a link is detached with it. Ports must be gone by then; one
@@ -164,6 +218,8 @@ impl Pins {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(KernelError::Permission),
             Err(error) => Err(KernelError::Remove { path, source: error }),
         };
+        self.sweep()?;
+        point("remove pins");
         removed(self.version(), fs::remove_dir_all(self.version()))?;
         match fs::remove_dir(self.root()) {
             // Another version's pins are not ours to remove.
@@ -171,6 +227,20 @@ impl Pins {
             result => removed(self.root(), result),
         }
     }
+}
+
+/// Names in a directory; none if it is not there.
+pub(super) fn names(path: &Path) -> Result<Vec<String>, KernelError> {
+    let fail = |source: io::Error| match source.kind() {
+        io::ErrorKind::PermissionDenied => KernelError::Permission,
+        _ => KernelError::Links { path: path.to_owned(), source },
+    };
+    let found = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        found => found.map_err(fail)?,
+    };
+    let named: io::Result<Vec<_>> = found.map(|entry| Ok(entry?.file_name())).collect();
+    Ok(named.map_err(fail)?.into_iter().filter_map(|name| name.into_string().ok()).collect())
 }
 
 fn entry(path: PathBuf) -> Option<Entry> {

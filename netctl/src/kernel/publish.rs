@@ -20,6 +20,7 @@ use super::sys::{self, MapShape};
 use super::{KernelError, attach};
 use crate::compile::{Compiled, CompiledPort};
 use crate::config::Mac;
+use crate::fault::point;
 
 /// A policy with what only this host knows.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ pub struct Publication<'a> {
     pub interfaces: &'a BTreeMap<String, u32>,
     /// Where guests and the host reach each other.
     pub uplinks: &'a [Uplink],
+    /// Number of a network to the index of its bridge.
+    pub bridges: &'a BTreeMap<u16, u32>,
     /// The text that it was compiled from.
     pub document: &'a str,
     /// Inode of this network namespace.
@@ -66,8 +69,18 @@ impl Kernel {
     /// Fills the tables of the next generation beside the running one; nothing uses them yet.
     pub fn fill(&self, publication: &Publication<'_>) -> Result<Filled, KernelError> {
         let before = self.root()?;
-        let slot = before.map_or(0, |root| (root.slot + 1) % SLOTS);
-        let generation = before.map_or(0, |root| root.generation).wrapping_add(1).max(1);
+        self.fill_after(publication, before.map(|root| root.slot), before.map_or(0, |root| root.generation))
+    }
+
+    /// [`Self::fill`] behind the generation of this number, which uses `slot` here, or none.
+    pub(super) fn fill_after(
+        &self,
+        publication: &Publication<'_>,
+        slot: Option<u32>,
+        generation: u32,
+    ) -> Result<Filled, KernelError> {
+        let slot = slot.map_or(0, |slot| (slot + 1) % SLOTS);
+        let generation = generation.wrapping_add(1).max(1);
         let ports = port_rows(publication, root_of(publication, slot, generation))?;
         let tables = tables(publication);
         std::thread::scope(|scope| {
@@ -80,6 +93,7 @@ impl Kernel {
 
     /// Makes a filled generation the running one: the one step that changes what runs. Returns its number.
     pub fn switch(&self, filled: Filled) -> Result<u32, KernelError> {
+        point("switch generation");
         self.fill_table(&hash_table(shapes::ROOT, filled.ports), 0)?;
         Ok(filled.generation)
     }
@@ -103,6 +117,7 @@ impl Kernel {
         }
         let table = self.inner(maps::RULES, slot)?;
         let rows = Rows::indexed(rules);
+        point("carry rule counters");
         sys::update_batch(table.as_fd(), &rows.keys, &rows.values, rows.count)
             .map_err(|e| KernelError::map(maps::RULES, "carrying counters over", e))
     }
@@ -123,7 +138,7 @@ fn insert_all(inner: &OwnedFd, shape: &MapShape, rows: &Rows) -> std::io::Result
     if shape.value_size as usize >= SERVICE_ROW_LEN {
         let (key_size, value_size) = (shape.key_size as usize, shape.value_size as usize);
         let mut rows = keys.chunks_exact(key_size).zip(values.chunks_exact(value_size));
-        return rows.try_for_each(|(key, value)| sys::update(inner.as_fd(), key, value, 0));
+        return rows.try_for_each(|(key, value)| sys::write(inner.as_fd(), key, value, 0));
     }
     sys::update_batch(inner.as_fd(), keys, values, *count)
 }
@@ -144,6 +159,7 @@ fn tables(publication: &Publication<'_>) -> Vec<Table> {
     }
     vec![
         hash_table(shapes::STATIONS, station_rows(publication)),
+        hash_table(shapes::TRUNKS, Rows::of(&compiled.trunks)),
         hash_table(shapes::ADDRESSES, Rows::of(&compiled.addresses)),
         hash_table(shapes::PREFIXES, prefixes),
         services(&compiled.services),
@@ -152,6 +168,7 @@ fn tables(publication: &Publication<'_>) -> Vec<Table> {
         array_table(shapes::DESTINATION_CHAINS, &compiled.destination_chains),
         hash_table(shapes::PAIR_CHAINS, Rows::of(&compiled.pair_chains)),
         hash_table(shapes::VERDICTS, Rows::of(&compiled.verdicts)),
+        hash_table(shapes::LIMITS, limit_rows(compiled)),
         array_table(shapes::RULES, &compiled.rules),
         Table {
             of: shapes::RULE_COUNTERS,
@@ -192,6 +209,14 @@ fn port_rows(publication: &Publication<'_>, root: Root) -> Result<Rows, KernelEr
     Ok(rows)
 }
 
+fn limit_rows(compiled: &Compiled) -> Rows {
+    let mut rows = Rows::default();
+    for port in &compiled.ports {
+        port.limits.iter().for_each(|limits| rows.push(&port.id, limits));
+    }
+    rows
+}
+
 fn station_rows(publication: &Publication<'_>) -> Rows {
     let mut rows = Rows::default();
     station_entries(publication).for_each(|(key, entry)| rows.push(&key, &entry));
@@ -203,7 +228,7 @@ pub fn port_entries<'a>(
     publication: &Publication<'a>,
     root: Root,
 ) -> impl Iterator<Item = (u32, PortEntry)> + 'a {
-    let Publication { interfaces, uplinks, .. } = *publication;
+    let Publication { interfaces, uplinks, bridges, .. } = *publication;
     publication.compiled.ports.iter().filter_map(move |port| {
         let uplink = uplinks.iter().find(|uplink| uplink.network == port.network);
         let mut name = [0; NAME_LEN];
@@ -215,9 +240,13 @@ pub fn port_entries<'a>(
             zone: port.zone,
             network: port.network,
             flags: port.flags,
+            guards: port.guards,
+            vlan: port.vlan,
+            identity: 0,
             mac: port.mac.0.into(),
             reserved: [0; 2],
             uplink: uplink.map_or(0, |uplink| uplink.ifindex),
+            bridge: bridges.get(&port.network).copied().unwrap_or(0),
             classes: port.classes,
             root,
             name,
@@ -273,6 +302,7 @@ pub fn root_of(publication: &Publication<'_>, slot: u32, generation: u32) -> Roo
         generation,
         slot,
         default_action: compiled.default as u32,
+        timeouts: compiled.timeouts,
         source_services: compiled.source_services,
         rules: compiled.rules.len() as u32,
         document_len: publication.document.len() as u32,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    Counter, DOCUMENT_CHUNK, EventBudget, FlowEntry, FlowKey, NAME_LEN, NO_INTERFACE, NO_PORT, PORT_COUNTERS,
-    PortEntry, Root, RuleEntry, maps,
+    Counter, DOCUMENT_CHUNK, EventBudget, FLOWS_MADE, FlowEntry, FlowKey, NAME_LEN, NO_INTERFACE, NO_PORT,
+    PORT_COUNTERS, PortEntry, RejectBudget, Root, RuleEntry, maps,
 };
 use netctl_common::flow::tick;
 
@@ -37,6 +38,14 @@ impl RunningPort {
 pub struct LostEvents {
     pub suppressed: u64,
     pub overflowed: u64,
+}
+
+/// What became of the answers to frames that a port rejected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rejects {
+    pub answered: u64,
+    /// Over the port's rate, or the frame could not be rewritten.
+    pub unanswered: u64,
 }
 
 impl Kernel {
@@ -109,13 +118,20 @@ impl Kernel {
     /// Index: direction * [`netctl_common::verdict::REASONS`] + reason.
     pub fn port_counters(&self, port: u32) -> Result<Vec<Counter>, KernelError> {
         let table = self.inner(maps::PORT_COUNTERS, port)?;
-        read_per_cpu(&table, maps::PORT_COUNTERS, PORT_COUNTERS)
+        read_per_cpu(&table, maps::PORT_COUNTERS, 0..FLOWS_MADE)
+    }
+
+    /// How a port's flow table grew: see [`FLOWS_MADE`].
+    pub fn flows_made(&self, port: u32) -> Result<Counter, KernelError> {
+        let table = self.inner(maps::PORT_COUNTERS, port)?;
+        let counted = read_per_cpu(&table, maps::PORT_COUNTERS, FLOWS_MADE..PORT_COUNTERS)?;
+        Ok(counted.first().copied().unwrap_or_default())
     }
 
     /// Frames at interfaces that are no ports; same index.
     pub fn stray_counters(&self) -> Result<Vec<Counter>, KernelError> {
         let table = self.map(maps::STRAY_COUNTERS)?;
-        read_per_cpu(&table, maps::STRAY_COUNTERS, PORT_COUNTERS)
+        read_per_cpu(&table, maps::STRAY_COUNTERS, 0..FLOWS_MADE)
     }
 
     /// The flow table of a port. Reading does not make a flow look used (`htab_lru_map_lookup_elem_sys`).
@@ -125,15 +141,28 @@ impl Kernel {
     }
 
     pub fn lost_events(&self, port: u32) -> Result<LostEvents, KernelError> {
-        let table = self.map(maps::EVENT_BUDGET)?;
-        let fail = |e| KernelError::map(maps::EVENT_BUDGET, "reading it", e);
-        let mut values = vec![EventBudget::zeroed(); super::publish::possible_cpus()];
-        sys::lookup(table.as_fd(), &port.to_ne_bytes(), bytemuck::cast_slice_mut(&mut values))
-            .map_err(fail)?;
+        let values: Vec<EventBudget> = self.of_port(maps::EVENT_BUDGET, port)?;
         Ok(values.iter().fold(LostEvents::default(), |sum, budget| LostEvents {
             suppressed: sum.suppressed + budget.suppressed,
             overflowed: sum.overflowed + budget.overflowed,
         }))
+    }
+
+    pub fn rejects(&self, port: u32) -> Result<Rejects, KernelError> {
+        let values: Vec<RejectBudget> = self.of_port(maps::REJECT_BUDGET, port)?;
+        Ok(values.iter().fold(Rejects::default(), |sum, budget| Rejects {
+            answered: sum.answered + budget.answered,
+            unanswered: sum.unanswered + budget.unanswered,
+        }))
+    }
+
+    /// A port's element of a per-CPU array, of each CPU.
+    fn of_port<T: Pod>(&self, map: &str, port: u32) -> Result<Vec<T>, KernelError> {
+        let table = self.map(map)?;
+        let mut values = vec![T::zeroed(); super::publish::possible_cpus()];
+        sys::lookup(table.as_fd(), &port.to_ne_bytes(), bytemuck::cast_slice_mut(&mut values))
+            .map_err(|e| KernelError::map(map, "reading it", e))?;
+        Ok(values)
     }
 
     /// Ids whose tables are there, whether or not a generation names them: what an interrupted change may leave.
@@ -197,17 +226,26 @@ pub(super) fn read_array<V: Pod>(table: &OwnedFd, name: &str, len: u32) -> Resul
     Ok(elements.into_iter().map(|(_, value)| value).collect())
 }
 
-fn read_per_cpu(table: &OwnedFd, name: &str, len: u32) -> Result<Vec<Counter>, KernelError> {
+pub(super) fn read_per_cpu(
+    table: &OwnedFd,
+    name: &str,
+    range: Range<u32>,
+) -> Result<Vec<Counter>, KernelError> {
     let cpus = super::publish::possible_cpus();
     let mut values = vec![0u8; cpus * bytes::per_cpu_size(size_of::<Counter>())];
-    let mut sums = Vec::with_capacity(len as usize);
-    for index in 0..len {
+    let mut sums = Vec::with_capacity(range.len());
+    for index in range {
         sys::lookup(table.as_fd(), &index.to_ne_bytes(), &mut values)
             .map_err(|e| KernelError::map(name, "reading it", e))?;
         let counters = bytemuck::cast_slice::<u8, Counter>(&values);
         sums.push(counters.iter().fold(Counter::default(), |sum, counter| add(sum, *counter)));
     }
     Ok(sums)
+}
+
+/// The clock of events, in nanoseconds.
+pub fn monotonic_now() -> u64 {
+    sys::monotonic_now()
 }
 
 /// The clock of flows, in ticks.

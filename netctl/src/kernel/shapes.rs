@@ -8,9 +8,9 @@ use std::os::fd::AsFd;
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, FlowEntry, FlowKey, MAX_PORTS,
-    PORT_COUNTERS, PairKey, PortEntry, PrefixKey, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey,
-    maps,
+    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, FlowEntry, FlowKey, LimitsEntry,
+    MAX_PORTS, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, RuleEntry, SLOTS, StationEntry, StationKey,
+    VerdictKey, VlanSet, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
@@ -44,6 +44,7 @@ pub(super) struct TrieKey {
 pub(super) const ROOT: Outer =
     Outer { name: maps::ROOT, slots: 1, inner: shape::<u32, PortEntry>(MapType::Hash, NO_PREALLOC) };
 pub(super) const STATIONS: Outer = hash::<StationKey, StationEntry>("stations");
+pub(super) const TRUNKS: Outer = hash::<u32, VlanSet>("trunks");
 pub(super) const ADDRESSES: Outer = hash::<AddressKey, AddressEntry>("addresses");
 pub(super) const PREFIXES: Outer =
     generation("prefixes", shape::<TrieKey, AddressEntry>(MapType::LpmTrie, NO_PREALLOC));
@@ -53,6 +54,7 @@ pub(super) const SOURCE_CHAINS: Outer = array::<ChainEntry>("source_chains");
 pub(super) const DESTINATION_CHAINS: Outer = array::<ChainEntry>("dest_chains");
 pub(super) const PAIR_CHAINS: Outer = hash::<PairKey, ChainEntry>("pair_chains");
 pub(super) const VERDICTS: Outer = hash::<VerdictKey, u32>("verdicts");
+pub(super) const LIMITS: Outer = hash::<u32, LimitsEntry>(maps::LIMITS);
 pub(super) const RULES: Outer = array::<RuleEntry>(maps::RULES);
 pub(super) const RULE_COUNTERS: Outer = array::<Counter>(maps::RULE_COUNTERS);
 pub(super) const DOCUMENT: Outer = array::<[u8; DOCUMENT_CHUNK]>(maps::DOCUMENT);
@@ -74,9 +76,10 @@ pub(super) const PORT_COUNTER_TABLES: Outer = Outer {
 };
 
 /// Every map of maps.
-pub(super) const OUTER: [Outer; 15] = [
+pub(super) const OUTER: [Outer; 17] = [
     ROOT,
     STATIONS,
+    TRUNKS,
     ADDRESSES,
     PREFIXES,
     SERVICES,
@@ -85,6 +88,7 @@ pub(super) const OUTER: [Outer; 15] = [
     DESTINATION_CHAINS,
     PAIR_CHAINS,
     VERDICTS,
+    LIMITS,
     RULES,
     RULE_COUNTERS,
     DOCUMENT,

@@ -7,6 +7,8 @@ use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
+use crate::fault::point;
+
 const MAP_CREATE: i32 = 0;
 const MAP_LOOKUP_ELEM: i32 = 1;
 const MAP_UPDATE_ELEM: i32 = 2;
@@ -17,6 +19,7 @@ const MAP_GET_FD_BY_ID: i32 = 14;
 const OBJ_GET_INFO_BY_FD: i32 = 15;
 const PROG_QUERY: i32 = 16;
 const MAP_LOOKUP_BATCH: i32 = 24;
+const LINK_UPDATE: i32 = 29;
 const MAP_UPDATE_BATCH: i32 = 26;
 
 /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`.
@@ -121,6 +124,15 @@ struct InfoAttr {
     info: u64,
 }
 
+#[repr(C)]
+#[derive(Default)]
+struct LinkUpdateAttr {
+    link_fd: u32,
+    new_program_fd: u32,
+    flags: u32,
+    old_program_fd: u32,
+}
+
 fn bpf<T>(command: i32, attr: &mut T) -> io::Result<i32> {
     // SAFETY: `attr` is the part of `union bpf_attr` that the command reads, of exactly the size given; the
     // addresses in it point to buffers that the callers below keep alive and sized as the map wants them.
@@ -179,6 +191,7 @@ fn create_named(name: &str, attr: &mut CreateAttr) -> io::Result<OwnedFd> {
 }
 
 pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    point("pin");
     use std::os::unix::ffi::OsStrExt;
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut attr = PathAttr { path: path.as_ptr() as u64, fd: number(object), ..PathAttr::default() };
@@ -244,6 +257,38 @@ fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
     Ok(info)
 }
 
+/// The head of `struct bpf_prog_info`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ProgramInfo {
+    pub kind: u32,
+    pub id: u32,
+    /// Hash of the instructions as they were loaded.
+    pub tag: [u8; 8],
+}
+
+pub(super) fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
+    let mut info = ProgramInfo::default();
+    let mut attr = InfoAttr {
+        fd: number(program),
+        len: size_of::<ProgramInfo>() as u32,
+        info: std::ptr::from_mut(&mut info) as u64,
+    };
+    bpf(OBJ_GET_INFO_BY_FD, &mut attr)?;
+    Ok(info)
+}
+
+/// Puts a program in the place of a link's, between one frame and the next.
+pub(super) fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    point("update link");
+    let mut attr = LinkUpdateAttr {
+        link_fd: number(link),
+        new_program_fd: number(program),
+        ..LinkUpdateAttr::default()
+    };
+    bpf(LINK_UPDATE, &mut attr).map(drop)
+}
+
 /// The part of `union bpf_attr` for BPF_PROG_QUERY.
 #[repr(C)]
 #[derive(Default)]
@@ -287,6 +332,12 @@ pub(super) fn tcx_programs(ifindex: u32, attach_type: u32) -> io::Result<Vec<u32
 
 /// `flags`: `BPF_ANY` (0), `BPF_NOEXIST` (1), `BPF_EXIST` (2).
 pub(super) fn update(map: BorrowedFd<'_>, key: &[u8], value: &[u8], flags: u64) -> io::Result<()> {
+    point("put table into slot");
+    write(map, key, value, flags)
+}
+
+/// [`update`] of a table that is filled: all of it is one step.
+pub(super) fn write(map: BorrowedFd<'_>, key: &[u8], value: &[u8], flags: u64) -> io::Result<()> {
     let mut attr =
         ElementAttr { map_fd: number(map), pad: 0, key: address(key), value_or_next: address(value), flags };
     bpf(MAP_UPDATE_ELEM, &mut attr).map(drop)
@@ -305,6 +356,7 @@ pub(super) fn lookup(map: BorrowedFd<'_>, key: &[u8], value: &mut [u8]) -> io::R
 
 /// `false` if there was no such element.
 pub(super) fn delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<bool> {
+    point("delete element");
     let mut attr = ElementAttr { map_fd: number(map), key: address(key), ..ElementAttr::default() };
     found(bpf(MAP_DELETE_ELEM, &mut attr))
 }

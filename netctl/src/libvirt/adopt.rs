@@ -231,6 +231,7 @@ fn finish(domain: &Domain, new: Vec<NewPort>, mut heal: bool, around: Around<'_>
 fn says(port: &Port, new: &NewPort) -> bool {
     let addresses = match (&port.addresses, new.addresses.as_slice()) {
         (Addresses::Any, words) => words == ["any"],
+        (Addresses::Learned, words) => words == ["learn"],
         (Addresses::Listed(listed), words) => {
             words.iter().map(|word| word.parse::<IpAddr>()).collect::<Result<BTreeSet<_>, _>>().as_ref()
                 == Ok(listed)

@@ -41,6 +41,7 @@ fn new_port(name: &str, port: &Port) -> Option<NewPort> {
         mac: port.mac,
         addresses: match &port.addresses {
             Addresses::Any => vec!["any".to_owned()],
+            Addresses::Learned => vec!["learn".to_owned()],
             Addresses::Listed(listed) => listed.iter().map(ToString::to_string).collect(),
         },
         groups: port.groups.iter().cloned().collect(),

@@ -15,7 +15,7 @@ const ALL_NODES: [Mac; 2] = [Mac([0x01, 0, 0x5e, 0, 0, 1]), Mac([0x33, 0x33, 0, 
 /// Groups of all nodes, and of each of the port's IPv6 addresses.
 pub(super) fn groups(port: &Port) -> BTreeSet<Mac> {
     let listed = match &port.addresses {
-        Addresses::Any => Vec::new(),
+        Addresses::Any | Addresses::Learned => Vec::new(),
         Addresses::Listed(addresses) => addresses.iter().copied().collect(),
     };
     let v6 = listed.into_iter().filter_map(|address| match address {

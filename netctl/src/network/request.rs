@@ -49,6 +49,9 @@ impl<'a> Runner<'a> {
     }
 
     pub(super) async fn run(&mut self, step: &Step) -> Result<(), NetworkError> {
+        if cfg!(debug_assertions) {
+            crate::fault::point(&step.to_string());
+        }
         let name = step.interface();
         let answer = match step {
             Step::CreateTap(spec) => return self.create_tap(step, spec).await,

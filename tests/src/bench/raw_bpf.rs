@@ -1,13 +1,20 @@
 //! The cheapest forwarding there is: a classifier of four instructions that sends every frame out of another
 //! interface. Loaded and attached with bpf(2) itself, so that it owes nothing to netctl's own program.
 
+use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::net::if_::if_nametoindex;
 
 const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_OBJ_PIN: libc::c_int = 6;
+const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_LINK_UPDATE: libc::c_int = 29;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
 const BPF_PROG_QUERY: libc::c_int = 16;
@@ -42,6 +49,14 @@ struct ProgLoad {
     log_buf: u64,
     kern_version: u32,
     prog_flags: u32,
+}
+
+/// The part of `union bpf_attr` for `BPF_OBJ_PIN` and `BPF_OBJ_GET`.
+#[repr(C)]
+struct PinnedPath {
+    path: u64,
+    fd: u32,
+    flags: u32,
 }
 
 /// The beginning of `union bpf_attr` for `BPF_LINK_CREATE`.
@@ -139,6 +154,75 @@ pub fn tcx_programs(interface: &str) -> Result<[Vec<u32>; 2]> {
     Ok([query(BPF_TCX_INGRESS)?, query(BPF_TCX_EGRESS)?])
 }
 
+/// A classifier that drops everything: a stand-in for the program of another build.
+///
+/// # Errors
+/// If the kernel does not take it.
+pub fn drop_all() -> io::Result<OwnedFd> {
+    const TC_ACT_SHOT: i32 = 2;
+    load(BPF_PROG_TYPE_SCHED_CLS, &[op(0xb7, 0, TC_ACT_SHOT), op(0x95, 0, 0)])
+}
+
+/// Pins `program` in the place of what is pinned at `path`.
+///
+/// # Errors
+/// What the BPF file system says.
+pub fn pin_over(program: &OwnedFd, path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)?;
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let attributes = PinnedPath { path: path.as_ptr() as u64, fd: program.as_raw_fd() as u32, flags: 0 };
+    command(BPF_OBJ_PIN, &attributes).map(drop)
+}
+
+/// Puts `program` in the place of the one of the link that is pinned at `path`.
+///
+/// # Errors
+/// If there is no such link.
+pub fn update_pinned_link(path: &Path, program: &OwnedFd) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let link = bpf(BPF_OBJ_GET, &PinnedPath { path: path.as_ptr() as u64, fd: 0, flags: 0 })?;
+    command(BPF_LINK_UPDATE, &[link.as_raw_fd(), program.as_raw_fd(), 0, 0]).map(drop)
+}
+
+/// What the kernel has identities of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Program = 11,
+    Map = 12,
+    Link = 31,
+}
+
+impl Kind {
+    pub const ALL: [Self; 3] = [Self::Program, Self::Map, Self::Link];
+}
+
+/// Identities of all programs, maps or links in the kernel, whoever made them.
+///
+/// # Errors
+/// Without CAP_SYS_ADMIN.
+pub fn ids(kind: Kind) -> io::Result<BTreeSet<u32>> {
+    // `start_id`, `next_id`, `open_flags` of `union bpf_attr`; the kinds are the numbers of `BPF_*_GET_NEXT_ID`.
+    let mut attributes = [0u32; 3];
+    let mut ids = BTreeSet::new();
+    loop {
+        // SAFETY: the kernel reads and writes `attributes` and nothing else.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                kind as libc::c_int,
+                attributes.as_mut_ptr(),
+                size_of_val(&attributes),
+            )
+        };
+        if result < 0 {
+            let error = io::Error::last_os_error();
+            return if error.raw_os_error() == Some(libc::ENOENT) { Ok(ids) } else { Err(error) };
+        }
+        attributes[0] = attributes[1];
+        ids.insert(attributes[1]);
+    }
+}
+
 fn load(prog_type: u32, program: &[Instruction]) -> io::Result<OwnedFd> {
     let load = ProgLoad {
         prog_type,
@@ -156,14 +240,17 @@ fn attach(program: &OwnedFd, interface: u32, (attach_type, flags): (u32, u32)) -
 }
 
 /// A bpf(2) command that returns a descriptor.
-fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
-    // SAFETY: the kernel reads `size_of::<T>()` bytes from `attributes`; what these point to (instructions,
-    // license) outlives the call; neither command writes through them.
-    let result =
-        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size_of::<T>()) };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: both commands return a new descriptor that no one else owns.
+fn bpf<T>(number: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
+    let result = command(number, attributes)?;
+    // SAFETY: the callers' commands return a new descriptor that no one else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(result as RawFd) })
+}
+
+/// A bpf(2) command that only reads its attributes.
+fn command<T>(number: libc::c_int, attributes: &T) -> io::Result<libc::c_long> {
+    // SAFETY: the kernel reads `size_of::<T>()` bytes from `attributes`; what these point to (instructions,
+    // license, path) outlives the call; no command of the callers writes through them.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, number, std::ptr::from_ref(attributes), size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

@@ -81,6 +81,20 @@ fn to_guests(rows: &mut Rows) {
     rows.row("an answer, padded", to("web1"), reply.padded(), yes);
     let astray = eth(WORLD.mac, mac(99)).arp_reply("10.0.0.250", WEB1.v4).frame();
     rows.row("an answer to another MAC address", to("web1"), astray, denied(Reason::WrongDestination));
+    let spoofed = denied(Reason::SpoofedArp);
+    let mut row = |name: &str, arp: Arp, expected| rows.row(name, to("web1"), arp.frame(), expected);
+    let world = || eth(WORLD.mac, BROADCAST);
+    row("another announces the guest's own address", world().arp_gratuitous(WEB1.v4), spoofed);
+    row("another asks as the guest", world().arp_request(WEB1.v4, DB1.v4), spoofed);
+    row("another announces a local guest's address", world().arp_gratuitous(DB1.v4), spoofed);
+    row("another answers for a local guest", link(&WORLD, &WEB1).arp_reply(DB1.v4, WEB1.v4), spoofed);
+    row("a local guest answers for another", link(&WEB2, &WEB1).arp_reply(DB1.v4, WEB1.v4), spoofed);
+    let lies = link(&DB1, &WEB1).arp_reply(DB1.v4, WEB1.v4).sender_mac(WORLD.mac);
+    row("a local guest answers with a MAC address of nobody", lies, spoofed);
+    row("the host answers for a local guest", link(&HOST, &WEB1).arp_reply(DB1.v4, WEB1.v4), yes);
+    row("a local guest announces itself", eth(DB1.mac, BROADCAST).arp_gratuitous(DB1.v4), yes);
+    row("the guest's own announcement comes back", eth(WEB1.mac, BROADCAST).arp_gratuitous(WEB1.v4), yes);
+    row("another probes for the guest's address", world().arp_request("0.0.0.0", WEB1.v4), yes);
     let stray = link(&WEB1, &DB1).arp_request(WEB1.v4, DB1.v4).frame();
     rows.row("at no port", from(super::NO_PORT_INTERFACE), stray, denied(Reason::UnknownPort));
 }

@@ -8,20 +8,52 @@ use crate::frame::Network;
 /// An interface that is no port of any document.
 pub const NO_PORT_INTERFACE: &str = "lo";
 
+/// Where a frame comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// The host made it. At a macvtap, which cannot know that: from outside.
+    Unseen,
+    /// From the guest of a port.
+    By(&'static str),
+    /// Over an interface that is no port.
+    Outside,
+    /// Routed by the host, from the network itself.
+    Bridge,
+}
+
 /// Where a frame is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At {
     /// A port's name, or [`NO_PORT_INTERFACE`].
     pub port: &'static str,
     pub direction: Direction,
+    /// See [`netctl_common::mark`].
+    pub mark: u32,
+    pub came: Came,
 }
 
 pub(super) const fn from(port: &'static str) -> At {
-    At { port, direction: Direction::FromGuest }
+    At::of(port, Direction::FromGuest)
 }
 
 pub(super) const fn to(port: &'static str) -> At {
-    At { port, direction: Direction::ToGuest }
+    At::of(port, Direction::ToGuest)
+}
+
+impl At {
+    /// Of a frame whose origin nobody tells.
+    pub const fn of(port: &'static str, direction: Direction) -> Self {
+        Self { port, direction, mark: 0, came: Came::Unseen }
+    }
+
+    /// A frame that an earlier hook has marked.
+    pub(super) const fn marked(self, mark: u32) -> Self {
+        Self { mark, ..self }
+    }
+
+    pub const fn came(self, came: Came) -> Self {
+        Self { came, ..self }
+    }
 }
 
 /// The verdict, with the rule by its name.
@@ -30,10 +62,31 @@ pub struct Expected {
     pub action: Action,
     pub reason: Reason,
     pub rule: Option<&'static str>,
+    /// What is told because of audit mode.
+    pub audited: Option<Would>,
+}
+
+/// What would have decided otherwise but for audit mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Would {
+    /// A rule, by its name.
+    Rule(&'static str),
+    Default,
+}
+
+impl Expected {
+    /// The same, told of; if it lets the frame through, that is why.
+    pub(super) const fn but(self, would: Would) -> Self {
+        let reason = match self.action {
+            Action::Allow => Reason::Audit,
+            _ => self.reason,
+        };
+        Self { reason, audited: Some(would), ..self }
+    }
 }
 
 const fn expected(action: Action, reason: Reason, rule: Option<&'static str>) -> Expected {
-    Expected { action, reason, rule }
+    Expected { action, reason, rule, audited: None }
 }
 
 /// A rule allows.

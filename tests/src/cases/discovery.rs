@@ -7,7 +7,7 @@ use super::documents::document;
 use super::stations::{DB1, HOST, PROBE, WEB1, WEB2, WORLD, link, v6};
 use super::{Expected, Subject};
 use crate::frame::{
-    Build, Carrier, Icmp, Ipv6, Mac, OVERRIDE, ROUTER_ALERT, SOLICITED, eth, group_mac, link_local,
+    Build, Carrier, Icmp, Ipv6, Mac, OVERRIDE, ROUTER_ALERT, SOLICITED, eth, group_mac, link_local, mac,
     solicited_node,
 };
 
@@ -115,9 +115,13 @@ fn routers(rows: &mut Rows) {
     row("a router advertisement with a prefix", advertisement().prefix_information("fd00:9::", 64), rogue);
     row("a router advertisement to one", v6(&WEB1, &DB1).router_advertisement(0), rogue);
     let behind = group(WEB1.mac, local, ALL_NODES).hop_by_hop(&ROUTER_ALERT).router_advertisement(1800);
-    row("a router advertisement behind an extension header", behind, rogue);
+    let chain = denied(Reason::ExtensionChain);
+    row("a router advertisement behind an extension header", behind, chain);
     let long = group(WEB1.mac, local, ALL_NODES).destination_options(&[0; 200]).router_advertisement(1800);
-    row("a router advertisement behind a long extension header", long, rogue);
+    row("a router advertisement behind a long extension header", long, chain);
+    let behind = v6(&WEB1, &DB1).hop_limit(255).destination_options(&[]);
+    row("a question behind an extension header", behind.clone().neighbor_solicitation(DB1.v6), chain);
+    row("an answer behind an extension header", behind.neighbor_advertisement(WEB1.v6, SOLICITED), chain);
     let cut = group(WEB1.mac, local, ALL_NODES).fragment(0, true, 1).router_advertisement(1800);
     row("a router advertisement in a fragment", cut, denied(Reason::Fragment));
     row("a redirect", v6(&WEB1, &DB1).nd_redirect("fe80::9", WORLD.v6), rogue);
@@ -186,6 +190,45 @@ fn to_guests(rows: &mut Rows) {
     row("a router's advertisement that was routed", routed, denied(Reason::BadHeader));
     let astray = eth(WORLD.mac, DB1.mac).ipv6(link_local(WORLD.mac), WEB1.v6).neighbor_solicitation(WEB1.v6);
     row("a question to another MAC address", astray, denied(Reason::WrongDestination));
+    let spoofed = denied(Reason::SpoofedNeighbor);
+    let tells = |from: &super::stations::Guest, target: &str| {
+        link(from, &WEB1).ipv6(WORLD.v6, WEB1.v6).neighbor_advertisement(target, OVERRIDE)
+    };
+    row("an answer from nowhere about a local guest", tells(&WORLD, DB1.v6).target_mac(WORLD.mac), spoofed);
+    row("the same without its MAC address", tells(&WORLD, DB1.v6), spoofed);
+    row(
+        "an answer from a local guest with another MAC address",
+        tells(&DB1, DB1.v6).target_mac(mac(0x66)),
+        spoofed,
+    );
+    row("an answer about a local guest from another", tells(&WEB2, DB1.v6).target_mac(WEB2.mac), spoofed);
+    row(
+        "an answer from nowhere about the guest itself",
+        tells(&WORLD, WEB1.v6).target_mac(WORLD.mac),
+        spoofed,
+    );
+    row("the host answers for a local guest", tells(&HOST, DB1.v6).target_mac(HOST.mac), PASSES);
+    row("an answer about nobody here", tells(&WORLD, "fd00::77").target_mac(WORLD.mac), PASSES);
+    let detects = |target: &str| {
+        let to = solicited_node(target.parse().expect("an address"));
+        eth(WORLD.mac, group_mac(to.into())).ipv6("::", to).neighbor_solicitation(target)
+    };
+    row("another claims the guest's address", detects(WEB1.v6), spoofed);
+    row("another claims a local guest's address", detects(DB1.v6), spoofed);
+    row("another claims an address of nobody here", detects("fd00::77"), PASSES);
+    let asks = link(&WORLD, &WEB1).ipv6(DB1.v6, WEB1.v6).neighbor_solicitation(WEB1.v6);
+    row("a question as a local guest, with another MAC address", asks.source_mac(WORLD.mac), spoofed);
+    let guest = group(WORLD.mac, DB1.v6, ALL_NODES).router_advertisement(1800).source_mac(WORLD.mac);
+    row("a router's advertisement as a local guest", guest, spoofed);
+    let all = |count: u8| {
+        let icmp = group(WORLD.mac, router, ALL_NODES).router_advertisement(1800).source_mac(WORLD.mac);
+        (1..count).fold(icmp, |icmp, _| icmp.option(24, &[0; 6]))
+    };
+    row("a router's advertisement with ten options", all(10), PASSES);
+    row("a router's advertisement with seventeen options", all(17), denied(Reason::BadHeader));
+    let zero = group(WORLD.mac, router, ALL_NODES).hop_limit(255).icmp(134, 0);
+    let zero = zero.body(&[&[0; 8][..], &[1, 0, 0, 0, 0, 0, 0, 0]].concat());
+    row("a router's advertisement with an option of no length", zero, denied(Reason::BadHeader));
     let from_group = link(&WORLD, &WEB1).ipv6("ff02::1", WEB1.v6).neighbor_advertisement(HOST.v6, OVERRIDE);
     row("an answer from a group to a guest", from_group, denied(Reason::MartianAddress));
 }

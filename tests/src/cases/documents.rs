@@ -75,8 +75,13 @@ pub(super) fn with_tenants(document: &str) -> String {
 
 /// [`open`] on a macvlan whose guests are strangers to each other.
 pub(super) fn private() -> String {
+    on("kind = \"macvlan\"\nprivate = true\nuplinks = [\"eth1\"]\n")
+}
+
+/// [`open`] on another network than a bridge.
+pub(super) fn on(network: &str) -> String {
     let bridge = "kind = \"bridge\"\naddresses = [\"10.0.0.1/24\", \"fd00::1/64\"]\n";
-    open().replace(bridge, "kind = \"macvlan\"\nprivate = true\nuplinks = [\"eth1\"]\n")
+    open().replace(bridge, network)
 }
 
 /// Everything is allowed that the guards let through, but for SSH: what is denied is denied for its form.

@@ -24,6 +24,8 @@ const RULES: &str = r#"
 const UNKNOWN: super::Expected = denied(Reason::UnknownEthertype);
 /// Where LLDP goes (IEEE 802.1AB, 7.1).
 const NEAREST_BRIDGE: Mac = [0x01, 0x80, 0xc2, 0, 0, 0x0e];
+/// Of IPv6 (RFC 2464, 7), and so of no switch.
+const ALL_NODES: Mac = [0x33, 0x33, 0, 0, 0, 1];
 
 fn unicast(source: &Guest, destination: &Guest, number: u16) -> Vec<u8> {
     link(source, destination).payload(number, b"payload").frame()
@@ -43,11 +45,13 @@ pub(super) fn subject() -> Subject {
 fn senders(rows: &mut Rows) {
     let mut row = |name: &str, frame, expected| rows.row(name, from("web1"), frame, expected);
     let lldp = ethertype::LLDP;
-    row("LLDP to its group", group(&WEB1, NEAREST_BRIDGE, lldp), allow("lldp"));
+    row("LLDP to a group", group(&WEB1, ALL_NODES, lldp), allow("lldp"));
+    let control = denied(Reason::LinkControl);
+    row("LLDP to the group of the nearest switch", group(&WEB1, NEAREST_BRIDGE, lldp), control);
     row("LLDP to a station", unicast(&WEB1, &DB1, lldp), UNKNOWN);
     row("LLDP to all", group(&WEB1, BROADCAST, lldp), UNKNOWN);
     row("an ethertype to all", group(&WEB1, BROADCAST, 0x88b5), allow("to all"));
-    row("the same to a group", group(&WEB1, NEAREST_BRIDGE, 0x88b5), UNKNOWN);
+    row("the same to a group", group(&WEB1, ALL_NODES, 0x88b5), UNKNOWN);
     row("an ethertype to a port by its MAC address", unicast(&WEB1, &DB1, 0x88b6), allow("to a port"));
     row("the same to another port", unicast(&WEB1, &WEB2, 0x88b6), UNKNOWN);
     row("an ethertype to the bridge's MAC address", unicast(&WEB1, &HOST, 0x88b7), allow("to the host"));

@@ -5,7 +5,7 @@ use netctl_common::verdict::{Action, Reason};
 use super::Sequence;
 use super::case::{allow, default, denied, flow, from, to};
 use super::documents::{document, open};
-use super::stations::{DB1, Guest, WEB1, WEB2, WORLD, ip_of, link, v4, v6};
+use super::stations::{DB1, Guest, WEB1, WEB2, WORLD, ip_of, link, v4};
 use crate::frame::{ACK, BROADCAST, Build, Carrier, FIN, Network, RST, SYN, eth, group_mac, protocol};
 
 pub(super) const RULES: &str = r#"
@@ -175,14 +175,6 @@ fn ends() -> Vec<Sequence> {
             .then(to("web1"), answer(SYN | ACK), flow(service));
         all.push(nonsense);
     }
-    let fragment = v4(&WEB1, &DB1).fragment(0, true).udp(40001, 53).frame();
-    let six = v6(&WEB1, &DB1).fragment(0, true, 1).udp(40001, 53).frame();
-    let fragments = Sequence::new("fragments of a flow are fragments", &policy())
-        .then(from("web1"), v4(&WEB1, &DB1).udp(40001, 53).frame(), allow("service"))
-        .then(from("web1"), fragment, denied(Reason::Fragment))
-        .then(from("web1"), v6(&WEB1, &DB1).udp(40001, 53).frame(), allow("service"))
-        .then(from("web1"), six, denied(Reason::Fragment));
-    all.push(fragments);
     all
 }
 

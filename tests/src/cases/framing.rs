@@ -19,7 +19,9 @@ pub(super) fn subject() -> Subject {
     };
     let tag = Reason::VlanTag;
     row("a VLAN tag", &|eth| eth.vlan(5), tag);
-    row("a priority tag", &|eth| eth.vlan(0xe000), tag);
+    row("a priority tag and another tag", &|eth| eth.vlan(0xe000).vlan(5), tag);
+    row("two priority tags", &|eth| eth.vlan(0).vlan(0), tag);
+    row("a priority tag of 802.1ad", &|eth| eth.tag(ethertype::SERVICE_VLAN, 0), tag);
     row("a tag of VLAN 1", &|eth| eth.vlan(1), tag);
     row("a service tag", &|eth| eth.tag(ethertype::SERVICE_VLAN, 5), tag);
     row("two tags", &|eth| eth.tag(ethertype::SERVICE_VLAN, 5).vlan(6), tag);

@@ -30,6 +30,7 @@ fn to_group(mac: [u8; 6], group: &str) -> Eth {
 }
 
 fn dhcp(rows: &mut Rows) {
+    let rogue = denied(Reason::RogueDhcp);
     let denied = default(Action::Deny);
     let discover = |mac| eth(mac, BROADCAST).ipv4("0.0.0.0", "255.255.255.255").udp(68, 67).frame();
     rows.row("a guest asks for an address", from("web1"), discover(WEB1.mac), allow("dhcp"));
@@ -37,7 +38,7 @@ fn dhcp(rows: &mut Rows) {
     rows.row("one of another group asks", from("db1"), discover(DB1.mac), denied);
     rows.row("the world asks", to("db1"), discover(WORLD.mac), denied);
     let offer = eth(DB1.mac, BROADCAST).ipv4(DB1.v4, "255.255.255.255").udp(67, 68).frame();
-    rows.row("a guest offers addresses", from("db1"), offer, denied);
+    rows.row("a guest offers addresses", from("db1"), offer, rogue);
     let renewal = eth(WEB1.mac, BROADCAST).ipv4(WEB1.v4, "255.255.255.255").udp(68, 67).frame();
     rows.row("a guest renews its address", from("web1"), renewal, allow("dhcp"));
 }

@@ -34,14 +34,31 @@ fn options(rows: &mut Rows) {
     row("router alert", &ROUTER_ALERT, ALLOWED);
     let no = denied(Reason::Ipv4Options);
     row("router alert with a value", &[0x94, 4, 0, 1], no);
-    row("router alert and no-operations", &[0x94, 4, 0, 0, 1, 1, 1, 1], no);
-    row("no-operations", &[1; 4], no);
-    row("end of options", &[0; 4], no);
+    row("router alert and no-operations", &[0x94, 4, 0, 0, 1, 1, 1, 1], ALLOWED);
+    row("no-operations and ends", &[1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], ALLOWED);
+    row("router alert that is not aligned", &[1, 1, 1, 0x94, 4, 0, 0, 0], no);
+    row("an end before a no-operation", &[1, 0, 1, 0], no);
+    row("no-operations", &[1; 4], ALLOWED);
+    row("ends of options", &[0; 4], ALLOWED);
+    row("40 bytes of no-operations", &[1; 40], ALLOWED);
+    row("40 bytes of ends", &[0; 40], ALLOWED);
+    row("ten router alerts", &ROUTER_ALERT.repeat(10), ALLOWED);
+    row("something behind the end of options", &[0, 1, 0, 0], no);
+    row("a source route behind the end of options", &[0, 131, 7, 4, 10, 0, 0, 21], no);
+    row(
+        "a source route behind 32 no-operations",
+        &[&[1; 32][..], &[131, 7, 4, 10, 0, 0, 21, 0]].concat(),
+        no,
+    );
+    row("router alert past the header", &[1, 1, 1, 0x94], no);
+    row("router alert of 5 bytes", &[0x94, 5, 0, 0, 0, 0, 0, 0], no);
+    row("an option of no length", &[7, 0, 0, 0], no);
+    row("security", &[130, 4, 0, 0], no);
     row("record route", &[7, 7, 4, 0, 0, 0, 0, 0], no);
     row("loose source route", &[131, 7, 4, 10, 0, 0, 21, 0], no);
     row("strict source route", &[137, 7, 4, 10, 0, 0, 21, 0], no);
     row("timestamp", &[68, 8, 5, 0, 0, 0, 0, 0], no);
-    row("40 bytes of options", &[1; 40], no);
+    row("40 bytes of record route", &[&[7, 39, 4][..], &[0; 37]].concat(), no);
     let ssh_behind = ip().options(&ROUTER_ALERT).tcp(80, 22).frame();
     rows.row("ports are read behind router alert", from("web1"), ssh_behind, deny("no ssh"));
     // To who takes the header for 20 bytes, this is TCP from port 148 * 256 + 4 to port 0.
@@ -57,12 +74,33 @@ fn fragments(rows: &mut Rows) {
         rows.row(&format!("{name}, from a guest (IPv4)"), from("web1"), frame.clone(), expected);
         rows.row(&format!("{name}, to a guest (IPv4)"), to("db1"), frame, expected);
     };
-    let no = denied(Reason::Fragment);
-    row("a first fragment", ip().fragment(0, true).udp(1, 2).payload(&[0; 16]).frame(), no);
-    row("a middle fragment", ip().fragment(1480, true).payload(protocol::UDP, &[0; 16]).frame(), no);
-    row("a last fragment", ip().fragment(1480, false).payload(protocol::UDP, &[0; 16]).frame(), no);
-    row("a fragment at offset 8", ip().fragment(8, false).payload(protocol::TCP, &[0; 32]).frame(), no);
-    row("a tiny fragment", ip().fragment(0, true).payload(protocol::TCP, &[0; 8]).frame(), no);
+    let (stray, tiny, bad) =
+        (denied(Reason::StrayFragment), denied(Reason::TinyFragment), denied(Reason::BadHeader));
+    let ssh = ip().fragment(0, true).tcp(40000, 22).payload(&[0; 4]).frame();
+    row("a first fragment", ip().fragment(0, true).udp(1, 2).payload(&[0; 16]).frame(), ALLOWED);
+    row("a first fragment of SSH", ssh, deny("no ssh"));
+    row(
+        "a first fragment of a longer datagram",
+        ip().fragment(0, true).udp(1, 2).length(900).frame(),
+        ALLOWED,
+    );
+    row("a middle fragment", ip().fragment(1480, true).payload(protocol::UDP, &[0; 16]).frame(), stray);
+    row("a last fragment", ip().fragment(1480, false).payload(protocol::UDP, &[0; 16]).frame(), stray);
+    row("a fragment at offset 8", ip().fragment(8, false).payload(protocol::TCP, &[0; 32]).frame(), stray);
+    row("a tiny fragment of TCP", ip().fragment(0, true).payload(protocol::TCP, &[0; 16]).frame(), tiny);
+    let options = ip().fragment(0, true).tcp(40000, 80).data_offset(7).payload(&[0; 4]);
+    row("a tiny fragment without TCP's options", options.frame(), tiny);
+    row("a tiny fragment of SCTP", ip().fragment(0, true).payload(protocol::SCTP, &[0; 8]).frame(), tiny);
+    row("a fragment of no bytes", ip().fragment(0, true).payload(protocol::GRE, &[]).frame(), bad);
+    row("a fragment with an odd end", ip().fragment(0, true).udp(1, 2).payload(&[0; 7]).frame(), bad);
+    row("a fragment past 65535", ip().fragment(65512, false).payload(protocol::UDP, &[0; 9]).frame(), bad);
+    row(
+        "a fragment up to 65535",
+        ip().fragment(65504, false).payload(protocol::UDP, &[0; 11]).frame(),
+        stray,
+    );
+    let options = ip().options(&ROUTER_ALERT).fragment(65504, false).payload(protocol::UDP, &[0; 8]).frame();
+    row("a fragment past 65535 with its options", options, bad);
     row("do not fragment", ip().dont_fragment().udp(1, 2).frame(), ALLOWED);
     row("the reserved flag", ip().reserved_flag().udp(1, 2).frame(), ALLOWED);
 }

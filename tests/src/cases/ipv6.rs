@@ -14,6 +14,7 @@ pub(super) fn subject() -> Subject {
     let mut rows = Rows::default();
     walked(&mut rows);
     not_walked(&mut rows);
+    fragments(&mut rows);
     header(&mut rows);
     Subject { name: "IPv6", document: open(), cases: rows.0 }
 }
@@ -66,10 +67,6 @@ fn not_walked(rows: &mut Rows) {
     row("a routing header with nothing left", ip().routing(4, 0, &[0; 20]), Reason::RoutingHeader);
     let behind = ip().hop_by_hop(&ROUTER_ALERT).destination_options(&[]).routing(0, 1, &[0; 20]);
     row("a routing header behind others", behind, Reason::RoutingHeader);
-    row("a first fragment", ip().fragment(0, true, 7), Reason::Fragment);
-    row("a later fragment", ip().fragment(1280, false, 7), Reason::Fragment);
-    row("an atomic fragment", ip().fragment(0, false, 7), Reason::Fragment);
-    row("a fragment behind options", ip().destination_options(&[]).fragment(0, true, 7), Reason::Fragment);
     row(
         "a fragment behind six headers",
         with_destination_options(6).fragment(0, true, 7),
@@ -79,6 +76,34 @@ fn not_walked(rows: &mut Rows) {
     row("a header that ends past the packet", long, Reason::Truncated);
     let jumbo = ip().hop_by_hop(&[0xc2, 4, 0, 1, 0, 0]).payload_length(0);
     row("a jumbogram", jumbo, Reason::Truncated);
+}
+
+fn fragments(rows: &mut Rows) {
+    let mut row = |name: &str, frame: Vec<u8>, expected| both_ways(rows, name, frame, expected);
+    let (stray, tiny, bad) =
+        (denied(Reason::StrayFragment), denied(Reason::TinyFragment), denied(Reason::BadHeader));
+    let first = || ip().fragment(0, true, 7);
+    row("a first fragment", first().udp(1, 2).payload(&[0; 8]).frame(), ALLOWED);
+    row("a first fragment of SSH", first().tcp(40000, 22).payload(&[0; 4]).frame(), deny("no ssh"));
+    let behind = ip().destination_options(&[]).fragment(0, true, 7).udp(1, 2);
+    row("a fragment behind options", behind.frame(), ALLOWED);
+    let hidden = first().destination_options(&[]).tcp(40000, 22).payload(&[0; 4]);
+    row("SSH behind options of a first fragment", hidden.frame(), deny("no ssh"));
+    let tiny_chain = first().destination_options(&[]).extension_length(3).payload(protocol::UDP, &[0; 8]);
+    row("a first fragment that ends in its options", tiny_chain.frame(), tiny);
+    row("a first fragment that ends in TCP", first().payload(protocol::TCP, &[0; 16]).frame(), tiny);
+    row("a later fragment", ip().fragment(1280, false, 7).tcp(40000, 80).frame(), stray);
+    row("an atomic fragment", ip().fragment(0, false, 7).tcp(40000, 80).frame(), ALLOWED);
+    row("an atomic fragment of SSH", ip().fragment(0, false, 7).tcp(40000, 22).frame(), deny("no ssh"));
+    let twice = ip().fragment(0, false, 7).fragment(0, true, 7).udp(1, 2);
+    row("a fragment of a fragment", twice.frame(), denied(Reason::ExtensionChain));
+    row("a fragment with an odd end", first().udp(1, 2).payload(&[0; 7]).frame(), bad);
+    row("a fragment past 65535", ip().fragment(65528, false, 7).payload(protocol::UDP, &[0; 8]).frame(), bad);
+    row(
+        "half a fragment header",
+        ip().payload(protocol::FRAGMENT, &[17, 0, 0, 1]).frame(),
+        denied(Reason::Truncated),
+    );
 }
 
 fn header(rows: &mut Rows) {

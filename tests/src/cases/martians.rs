@@ -11,15 +11,15 @@ use crate::frame::{Build, Carrier};
 pub(super) fn subject() -> Subject {
     let mut rows = Rows::default();
     let martian = denied(Reason::MartianAddress);
-    for address in ["127.0.0.1", "127.255.255.254", "0.0.0.0"] {
+    for address in ["127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "240.0.0.1", "255.255.255.254"] {
         let frame = link(&WEB1, &DB1).ipv4(WEB1.v4, address).udp(1, 2).frame();
         rows.row(&format!("a guest sends to {address}"), from("web1"), frame, martian);
     }
-    for address in ["::1", "::"] {
+    for address in ["::1", "::", "::10.0.0.21", "::2"] {
         let frame = link(&WEB1, &DB1).ipv6(WEB1.v6, address).udp(1, 2).frame();
         rows.row(&format!("a guest sends to {address}"), from("web1"), frame, martian);
     }
-    for address in ["127.0.0.1", "224.0.0.1", "239.255.255.255", "255.255.255.255"] {
+    for address in ["127.0.0.1", "0.1.2.3", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"] {
         let frame = link(&PROBE, &DB1).ipv4(address, DB1.v4).udp(1, 2).frame();
         rows.row(&format!("a guest with any address sends from {address}"), from("probe"), frame, martian);
         let frame = link(&WORLD, &WEB1).ipv4(address, WEB1.v4).udp(1, 2).frame();
@@ -27,7 +27,7 @@ pub(super) fn subject() -> Subject {
         let frame = link(&WORLD, &WEB1).ipv4(address, "224.0.0.251").udp(1, 2).frame();
         rows.row(&format!("a guest receives from {address} to a group"), to("web1"), frame, martian);
     }
-    for address in ["::1", "ff02::1", "ff0e::1"] {
+    for address in ["::1", "::10.0.0.21", "ff02::1", "ff0e::1"] {
         let frame = link(&PROBE, &DB1).ipv6(address, DB1.v6).udp(1, 2).frame();
         rows.row(&format!("a guest with any address sends from {address}"), from("probe"), frame, martian);
         let frame = link(&WORLD, &WEB1).ipv6(address, WEB1.v6).udp(1, 2).frame();

@@ -5,34 +5,43 @@
 
 pub mod answers;
 mod arp;
+mod audit;
 mod case;
 mod discovery;
 mod documents;
 mod ethertypes;
 mod flows;
+mod fragments;
 mod framing;
 mod groups;
+mod guards;
 mod icmp;
 mod ipv4;
 mod ipv6;
+mod limits;
 mod martians;
 mod order;
+mod origin;
 mod ownership;
 mod policy_change;
 mod private;
 pub mod random;
+mod reject;
 mod related;
+mod sctp;
 mod selectors;
 mod sequence;
 mod services;
 mod stations;
 mod tcp;
+mod tcp_state;
 mod timeouts;
 mod truncation;
+mod vlans;
 mod world;
 mod zones;
 
-pub use case::{At, Case, Expected, NO_PORT_INTERFACE};
+pub use case::{At, Came, Case, Expected, NO_PORT_INTERFACE, Would};
 pub use sequence::{Sequence, Step};
 pub use world::World;
 
@@ -67,17 +76,42 @@ pub fn subjects() -> Vec<Subject> {
         icmp::subject(),
         zones::subject(),
         private::subject(),
+        guards::subject(),
+        guards::subject_without(),
+        vlans::subject(),
+        audit::rules(),
+        audit::policy(),
+        audit::port(),
+        reject::subject(),
+        reject::subject_default(),
     ]
+    .into_iter()
+    .chain(origin::subjects())
+    .collect()
 }
 
 /// Frames in order, with the flows that they leave behind.
 pub fn sequences() -> Vec<Sequence> {
-    [flows::sequences(), related::sequences(), policy_change::sequences(), timeouts::sequences()].concat()
+    [
+        flows::sequences(),
+        tcp_state::sequences(),
+        sctp::sequences(),
+        fragments::sequences(),
+        related::sequences(),
+        policy_change::sequences(),
+        timeouts::sequences(),
+        limits::sequences(),
+        audit::sequences(),
+        origin::sequences(),
+    ]
+    .concat()
 }
 
 /// Reasons that no case can reach, and why. Where the kernel can, `tests/kernel.rs` has a test of its own.
-pub const UNREACHED: [(Reason, &str); 3] = [
+pub const UNREACHED: &[(Reason, &str)] = &[
     (Reason::NoPolicy, "cases are asked of a document; before the first one is published there is none"),
     (Reason::Internal, "a publication has all tables; one would have to be taken away"),
     (Reason::FlowTable, "a table with least-recently-used eviction makes room for a new flow"),
+    (Reason::AddressTaken, "nothing decides so yet"),
+    (Reason::AddressLimit, "nothing decides so yet"),
 ];

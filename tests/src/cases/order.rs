@@ -42,8 +42,8 @@ pub(super) fn subject() -> Subject {
     let dns = |ip: Network| ip.udp(1, 53).frame();
     rows.both("a rule behind one that takes all", from("web2"), (&WEB2, &HOST), dns, deny("all of web2"));
     let middle = |ip: Network| ip.tcp(40000, 31).flags(ACK).frame();
-    let no_flow = denied(Reason::NoFlow);
-    rows.both("the middle of a connection that nothing allows", from("web1"), pair, middle, no_flow);
+    let refused = default(Action::Reject);
+    rows.both("the middle of a connection that nothing allows", from("web1"), pair, middle, refused);
     let middle = |ip: Network| ip.tcp(40000, 22).flags(ACK).frame();
     let deny_first = deny("deny first");
     rows.both("the middle of a connection that a rule denies", from("web1"), pair, middle, deny_first);

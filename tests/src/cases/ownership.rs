@@ -107,7 +107,7 @@ fn without_address(rows: &mut Rows) {
     let other = eth(WEB1.mac, BROADCAST).ipv4(WEB2.v4, "255.255.255.255").udp(68, 67).frame();
     row("a DHCP client with another's address", other, spoofed);
     let six = link(&WEB1, &DB1).ipv6("::", DB1.v6).udp(546, 547).frame();
-    row("IPv6 without an address", six, denied(Reason::SpoofedIpv6));
+    row("IPv6 without an address", six, denied(Reason::MartianAddress));
 }
 
 fn destinations(rows: &mut Rows) {

@@ -48,4 +48,11 @@ impl Sequence {
     pub fn waits(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Wait(_)))
     }
+
+    pub fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Frame { frame, .. } => Some(&frame[..]),
+            Step::Wait(_) | Step::Apply(_) => None,
+        })
+    }
 }

@@ -7,10 +7,10 @@ use super::Sequence;
 use super::case::{allow, default, denied, flow, from, to};
 use super::flows::{policy, ways};
 use super::stations::{DB1, WEB1};
-use crate::frame::{ACK, Build, Carrier, FIN, Network, RST, SYN, protocol};
+use crate::frame::{ACK, Build, Carrier, FIN, Network, RST, SYN, fragments, protocol};
 
 pub(super) fn sequences() -> Vec<Sequence> {
-    let mut all = Vec::new();
+    let mut all = chosen();
     for (family, there, back) in ways(&WEB1, &DB1) {
         all.extend(tcp(family, &there, &back));
         all.extend(others(family, &there, &back));
@@ -50,12 +50,13 @@ fn tcp(family: &str, there: &Network, back: &Network) -> Vec<Sequence> {
             .then(from("web1"), tcp(ACK), service)
             .wait(31)
             .then(to("web1"), answer(ACK), gone),
-        answered("reset")
+        answered("reset").then(to("web1"), answer(RST), service).wait(11).then(to("web1"), answer(ACK), gone),
+        answered("a connection that goes on was not reset")
             .then(to("web1"), answer(RST), service)
             .wait(9)
             .then(to("web1"), answer(ACK), service)
-            .wait(11)
-            .then(to("web1"), answer(ACK), gone),
+            .wait(6 * 3600 - 1)
+            .then(to("web1"), answer(ACK), service),
         sequence("a connection that was taken up is an established one")
             .then(from("web1"), tcp(ACK), allow("service"))
             .wait(6 * 3600 - 1)
@@ -99,4 +100,33 @@ fn others(family: &str, there: &Network, back: &Network) -> Vec<Sequence> {
         tunnel("a tunnel's answer within 30 seconds").wait(29).then(to("web1"), gre(), flow("gre")),
         tunnel("a tunnel's answer after 30 seconds").wait(31).then(to("web1"), gre(), no),
     ]
+}
+
+/// As the document says.
+fn chosen() -> Vec<Sequence> {
+    const FLOWS: &str =
+        "[flows]\ntimeouts = { tcp-established = \"1h\", udp-unanswered = 5, fragment = \"2s\" }\n";
+    let policy = format!("{}\n{FLOWS}", policy());
+    let mut all = Vec::new();
+    for (family, there, back) in ways(&WEB1, &DB1) {
+        let udp = there.clone().udp(40001, 53).payload(&[7; 60]).frame();
+        let pieces = fragments(&udp, 7, 24);
+        let sequence = Sequence::new(format!("times that the document says ({family})"), &policy)
+            .then(from("web1"), there.clone().tcp(40001, 80).frame(), allow("service"))
+            .then(to("web1"), back.clone().tcp(80, 40001).flags(SYN | ACK).frame(), flow("service"))
+            .then(from("web1"), udp, allow("service"))
+            .then(from("web1"), pieces[0].clone(), flow("service"))
+            .wait(1)
+            .then(from("web1"), pieces[1].clone(), flow("service"))
+            .wait(2)
+            .then(from("web1"), pieces[2].clone(), denied(Reason::StrayFragment))
+            .wait(4)
+            .then(to("web1"), back.clone().udp(53, 40001).frame(), default(Action::Deny))
+            .wait(3590)
+            .then(to("web1"), back.clone().tcp(80, 40001).flags(ACK).frame(), flow("service"))
+            .wait(3660)
+            .then(to("web1"), back.tcp(80, 40001).flags(ACK).frame(), denied(Reason::NoFlow));
+        all.push(sequence);
+    }
+    all
 }

@@ -5,6 +5,7 @@
 mod arp;
 mod checksum;
 mod ethernet;
+mod fragment;
 mod icmp;
 mod ipv4;
 mod ipv6;
@@ -17,6 +18,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use arp::Arp;
 pub use ethernet::{Eth, Other};
+pub use fragment::fragments;
 pub use icmp::Icmp;
 pub use ipv4::Ipv4;
 pub use ipv6::{Ipv6, ROUTER_ALERT};

@@ -35,8 +35,8 @@ impl Sum {
 pub struct Tcp {
     network: Network,
     ports: [u16; 2],
-    sequence: u32,
-    acknowledged: u32,
+    sequence: Option<u32>,
+    acknowledged: Option<u32>,
     flags: u8,
     window: u16,
     urgent: u16,
@@ -51,8 +51,8 @@ impl Tcp {
         Self {
             network,
             ports: [source, destination],
-            sequence: 1,
-            acknowledged: 0,
+            sequence: None,
+            acknowledged: None,
             flags: SYN,
             window: 65535,
             urgent: 0,
@@ -69,13 +69,15 @@ impl Tcp {
         self
     }
 
+    /// Unless set, 1 with SYN and else 2: as if both sides began with 1.
     pub fn sequence(mut self, number: u32) -> Self {
-        self.sequence = number;
+        self.sequence = Some(number);
         self
     }
 
+    /// Unless set, 2 with ACK.
     pub fn acknowledged(mut self, number: u32) -> Self {
-        self.acknowledged = number;
+        self.acknowledged = Some(number);
         self
     }
 
@@ -131,8 +133,10 @@ impl Segment for Tcp {
     fn bytes(&self) -> Vec<u8> {
         let words = self.data_offset.unwrap_or(((20 + self.options.len()) / 4) as u8);
         let mut bytes = self.ports.map(u16::to_be_bytes).concat();
-        bytes.extend(self.sequence.to_be_bytes());
-        bytes.extend(self.acknowledged.to_be_bytes());
+        let sequence = self.sequence.unwrap_or(if self.flags & SYN == 0 { 2 } else { 1 });
+        let acknowledged = self.acknowledged.unwrap_or(if self.flags & ACK == 0 { 0 } else { 2 });
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend(acknowledged.to_be_bytes());
         bytes.extend([words << 4, self.flags]);
         bytes.extend(self.window.to_be_bytes());
         bytes.extend([0, 0]);
@@ -209,6 +213,9 @@ impl Segment for Udp {
     }
 }
 
+/// Type, flags and length of the chunk (RFC 9260, 3.3.2).
+const INIT: [u8; 4] = [1, 0, 0, 20];
+
 #[derive(Clone, Debug)]
 pub struct Sctp {
     network: Network,
@@ -228,7 +235,7 @@ impl Sctp {
         self
     }
 
-    /// Adds a chunk: type, flags and value, padded to a multiple of 4.
+    /// Without any, there is an INIT. Adds a chunk: type, flags and value, padded to a multiple of 4.
     pub fn chunk(mut self, kind: u8, flags: u8, value: &[u8]) -> Self {
         self.chunks.extend([kind, flags]);
         self.chunks.extend((4 + value.len() as u16).to_be_bytes());
@@ -256,7 +263,10 @@ impl Segment for Sctp {
         let mut bytes = self.ports.map(u16::to_be_bytes).concat();
         bytes.extend(self.tag.to_be_bytes());
         bytes.extend([0; 4]);
-        bytes.extend(&self.chunks);
+        match self.chunks.is_empty() {
+            true => bytes.extend([&INIT[..], &[0; 16]].concat()),
+            false => bytes.extend(&self.chunks),
+        }
         let checksum = self.checksum.unwrap_or_else(|| checksum::crc32c(&bytes));
         // The CRC is the one field of the Internet protocols that is sent with its low byte first.
         bytes[8..12].copy_from_slice(&checksum.to_le_bytes());

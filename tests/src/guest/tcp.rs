@@ -107,6 +107,12 @@ impl Conn {
         sent.unwrap_or(false)
     }
 
+    /// Sends no more, and still receives.
+    pub fn end(&self) {
+        self.shared.lock().sockets.get_mut::<Socket<'_>>(self.handle).close();
+        self.shared.wake();
+    }
+
     /// Exactly `len` bytes, or `None` if they do not come in time or the other side has closed.
     pub fn recv(&self, len: usize, limit: Duration) -> Option<Vec<u8>> {
         let mut data = vec![0; len];

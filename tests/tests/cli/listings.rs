@@ -8,9 +8,9 @@ use std::time::Duration;
 use netctl_tests::bridge::wait_forwarding;
 use netctl_tests::sandbox::Sandbox;
 use netctl_tests::tap::Tap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::lab::{DOCUMENT, Lab};
 
 /// Head of a column, and its cell in terms of a row's JSON: `{key}`, `{key.key}`.
 type Columns = &'static [(&'static str, &'static str)];
@@ -175,8 +175,25 @@ fn flows_are_the_same_as_a_table_and_as_json() {
         let rows = lab.sh("netctl flows --port web1 --json").expect_code(0).json();
         same(&text, &rows, FLOWS, &["IDLE"]);
         assert_eq!(rows[0]["service"], "udp/5353", "{rows}");
+        let summary = lab.sh("netctl flows --summary --port web1 --json").expect_code(0).json();
+        let text = lab.sh("netctl flows --summary --port web1").expect_code(0).stdout;
+        same(&text, &summary, SUMMARY, &[]);
+        let count = rows.as_array().unwrap().len();
+        assert_eq!((&summary[0]["size"], &summary[0]["evicted"]), (&json!(8192), &json!(0)), "{summary}");
+        assert!(summary[0]["live"].as_u64().unwrap() as usize >= count, "{summary}");
+        assert_eq!(summary[0]["made"], summary[0]["entries"], "{summary}");
     });
 }
+
+const SUMMARY: Columns = &[
+    ("PORT", "{port}"),
+    ("SIZE", "{size}"),
+    ("ENTRIES", "{entries}"),
+    ("LIVE", "{live}"),
+    ("MADE", "{made}"),
+    ("REUSED", "{reused}"),
+    ("EVICTED", "{evicted}"),
+];
 
 /// The kernel sends listener reports by itself, so what was counted may change between two looks.
 #[track_caller]
@@ -221,6 +238,36 @@ fn stats_are_the_same_as_a_table_and_as_json() {
         ];
         same(rules, &json["rules"], by_rule, &[]);
         assert_eq!((&json["rules"][2]["packets"], &json["rules"][3]["packets"]), (&1.into(), &1.into()));
+    });
+}
+
+#[test]
+fn limits_and_what_they_dropped_are_the_same_as_a_table_and_as_json() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        let limits = "limits = { to-guest = { packets = 999, new-flows = { rate = 1, burst = 1 } } }";
+        let groups = "groups = [\"web\"]";
+        lab.write("host.toml", DOCUMENT.replacen(groups, &format!("{groups}\n{limits}"), 1));
+        lab.apply();
+        let guest = guest(sandbox);
+        // Two flows in one second.
+        lab.sh("echo a > /dev/udp/10.0.0.11/5353; echo b > /dev/udp/10.0.0.11/5353").expect_code(0);
+        drop(guest);
+        let (text, json) = unchanging_stats(&lab);
+        let [_, limits, _] = text.split("\n\n").collect::<Vec<_>>()[..] else { panic!("{text}") };
+        let columns: Columns = &[
+            ("PORT", "{port}"),
+            ("DIRECTION", "{direction}"),
+            ("LIMIT", "{limit}"),
+            ("RATE", "{rate}"),
+            ("BURST", "{burst}"),
+            ("DROPPED", "{dropped_packets}"),
+            ("BYTES", "{dropped_bytes}"),
+        ];
+        same(limits, &json["limits"], columns, &[]);
+        let of = |row: usize, key: &str| json["limits"][row][key].as_u64().unwrap();
+        assert_eq!((of(0, "burst"), of(1, "burst")), (99, 1), "{json:#}");
+        assert_eq!((of(0, "dropped_packets"), of(1, "dropped_packets")), (0, 1), "{json:#}");
     });
 }
 

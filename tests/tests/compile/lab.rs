@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use netctl::compile::reference::{Party, Query, Wanted, first_match};
 use netctl::compile::{Budget, Compiled, PortIds, compile, zone_numbers};
 use netctl::config::{
-    Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector, Service,
-    TapOptions, Vhost,
+    Addresses, Config, Device, Guards, Limits, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule,
+    Selector, Service, TapOptions, Vhost, Vlans,
 };
 use netctl_common::verdict::Action;
 
@@ -39,7 +39,7 @@ pub(crate) fn lab(rules: Vec<Rule>) -> Config {
     ]);
     // Lines from 10 on, one for each rule.
     let rules = rules.into_iter().zip(10..).map(|(rule, line)| Rule { line, ..rule }).collect();
-    Config { networks, ports, sets, groups, policy: Policy { default: Action::Deny, rules } }
+    Config { networks, ports, sets, groups, policy: Policy { rules, ..Policy::default() } }
 }
 
 fn network(zone: &str, number: u8, addresses: &[&str]) -> Network {
@@ -74,6 +74,10 @@ fn port(network: &str, number: u8, addresses: Option<&[&str]>, groups: &[&str]) 
         uplink: None,
         device: Device::Made,
         domain: None,
+        guards: Guards::default(),
+        vlans: Vlans::default(),
+        limits: Limits::default(),
+        audit: false,
         line: 2,
     }
 }
@@ -109,6 +113,7 @@ pub(crate) fn rule(from: &str, to: &str, services: &[Service]) -> Rule {
         source_ports: Vec::new(),
         name: None,
         log: false,
+        audit: false,
         line: 0,
     }
 }

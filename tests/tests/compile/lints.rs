@@ -205,7 +205,8 @@ fn a_search_that_is_cut_short_says_so() {
     );
 }
 
-/// The rules that are first for some pair of classes and some service, found by asking for all of them.
+/// The rules that are first for some pair of classes and some service, found by asking for all of them: an audited rule
+/// among all, another one among those that are enforced.
 fn reached(compiled: &Compiled) -> BTreeSet<u32> {
     let services = compiled.services.iter().take(7).enumerate().flat_map(|(row, classes)| {
         let sources = if row < 3 { compiled.source_services } else { 1 };
@@ -220,8 +221,14 @@ fn reached(compiled: &Compiled) -> BTreeSet<u32> {
     });
     let services: BTreeSet<(u32, bool)> = services.collect();
     let mut reached = BTreeSet::new();
+    let shift = compiled.rules.iter().map(|rule| rule.enforced).max().unwrap_or(0);
+    let is_audited = |rule: u32| compiled.rules.get(rule as usize).is_some_and(|rule| rule.enforced != 0);
     for (source, from) in (0..).zip(&compiled.source_chains) {
         for (destination, to) in (0..).zip(&compiled.destination_chains) {
+            let is_enforced = source >= shift;
+            if is_enforced != (destination >= shift) {
+                continue;
+            }
             let pair = compiled.pair_chains.get(&PairKey { source, destination });
             let chains = [*from, *to, pair.copied().unwrap_or(ChainEntry::EMPTY)];
             reached.extend(services.iter().filter_map(|&(service, is_ip)| {
@@ -229,7 +236,7 @@ fn reached(compiled: &Compiled) -> BTreeSet<u32> {
                     let verdict = compiled.verdicts.get(&VerdictKey { chain: entry.chain, service });
                     verdict.copied().unwrap_or(if is_ip { entry.otherwise } else { NO_RULE })
                 };
-                chains.into_iter().map(answer).min()
+                chains.into_iter().map(answer).min().filter(|rule| is_enforced != is_audited(*rule))
             }));
         }
     }

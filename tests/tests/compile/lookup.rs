@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use netctl::compile::Compiled;
 use netctl::compile::reference::{Party, Query, Wanted};
-use netctl_common::abi::{AddressKey, ChainEntry, Classes, NO_RULE, PairKey, PrefixKey, VerdictKey};
+use netctl_common::abi::{
+    AddressKey, ChainEntry, Classes, NO_RULE, PairKey, PrefixKey, VerdictKey, rule_flags,
+};
 use netctl_common::classify::ServiceRow;
 
 /// A compiled policy, ready to be asked.
@@ -23,9 +25,20 @@ impl<'c> Lookup<'c> {
     }
 
     pub(crate) fn first_match(&self, query: &Query) -> Option<u32> {
+        self.first(query, 0)
+    }
+
+    /// As the data path does it: a second time only behind an audited rule.
+    pub(crate) fn first_enforced(&self, query: &Query) -> Option<u32> {
+        let first = self.first_match(query)?;
+        let rule = &self.compiled.rules[first as usize];
+        if rule.flags & rule_flags::AUDIT == 0 { Some(first) } else { self.first(query, rule.enforced) }
+    }
+
+    fn first(&self, query: &Query, shift: u32) -> Option<u32> {
         let compiled = self.compiled;
-        let source = self.classes(&query.source).source;
-        let destination = self.classes(&query.destination).destination;
+        let source = self.classes(&query.source).source + shift;
+        let destination = self.classes(&query.destination).destination + shift;
         let service = self.service(query.service);
         let is_ip = matches!(query.service, Wanted::Ip { .. });
         let pair = compiled.pair_chains.get(&PairKey { source, destination });

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use netctl::compile::{Budget, Compiled, PortIds, compile, lint};
 use netctl::config::{
-    Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule, Selector, Service,
-    TapOptions, Vhost,
+    Addresses, Config, Device, Guards, Limits, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule,
+    Selector, Service, TapOptions, Vhost, Vlans,
 };
 use netctl_common::verdict::Action;
 
@@ -60,6 +60,7 @@ fn rule(shape: Shape, number: u32) -> Rule {
         source_ports: Vec::new(),
         name: None,
         log: false,
+        audit: false,
         line: number + 100,
     }
 }
@@ -92,6 +93,10 @@ pub(crate) fn config(shape: Shape, rules: u32) -> Config {
         uplink: None,
         device: Device::Made,
         domain: None,
+        guards: Guards::default(),
+        vlans: Vlans::default(),
+        limits: Limits::default(),
+        audit: false,
         line: 2,
     };
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -103,10 +108,7 @@ pub(crate) fn config(shape: Shape, rules: u32) -> Config {
         ports: (0..PORTS).map(|number| (format!("vm{number}"), port(number))).collect(),
         sets: BTreeMap::new(),
         groups,
-        policy: Policy {
-            default: Action::Deny,
-            rules: (0..rules).map(|number| rule(shape, number)).collect(),
-        },
+        policy: Policy { rules: (0..rules).map(|number| rule(shape, number)).collect(), ..Policy::default() },
     }
 }
 

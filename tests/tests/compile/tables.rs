@@ -122,7 +122,8 @@ fn rules_and_ports_say_what_the_document_says() {
         [(Action::Allow as u32, 0, 10, zero), (Action::Reject as u32, rule_flags::LOG, 11, zero)]
     );
     let ports: Vec<_> = tables.ports.iter().map(|p| (p.name.as_str(), p.zone, p.network, p.flags)).collect();
-    let (redirect, any) = (port_flags::REDIRECT, port_flags::REDIRECT | port_flags::ANY_ADDRESS);
+    let redirect = port_flags::REDIRECT | port_flags::KNOWS_ORIGIN | port_flags::KNOWS_GROUP_ORIGIN;
+    let any = redirect | port_flags::ANY_ADDRESS;
     assert_eq!(
         ports,
         [

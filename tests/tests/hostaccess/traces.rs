@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
+use netctl_common::abi::ABI_VERSION;
 use netctl_common::verdict::Direction::ToGuest;
 use netctl_common::verdict::Reason;
 use netctl_tests::cli;
@@ -60,7 +61,9 @@ fn in_both_ways(test: impl Fn(&Sandbox, bool) + Sync) {
 fn is_attached(seen: &str, old: bool) -> bool {
     ["from_host", "to_host"].iter().all(|program| match old {
         true => seen.contains(program),
-        false => Path::new("/sys/fs/bpf/netctl/v2/links").join(format!("@lab+{program}")).exists(),
+        false => Path::new(&format!("/sys/fs/bpf/netctl/v{ABI_VERSION}/links"))
+            .join(format!("@lab+{program}"))
+            .exists(),
     })
 }
 

@@ -64,6 +64,25 @@ fn the_host_gets_what_is_for_it_and_a_copy_of_what_is_for_all() {
     }
 }
 
+/// The host's own interface is for untagged frames.
+#[test]
+fn a_guest_in_a_vlan_is_not_where_the_host_is() {
+    let mac_line = format!("mac = \"{}\"\n", netctl_tests::frame::mac_text(mac_of("web1")));
+    let text = document(&MACVLAN, ACCESS, &ANY).replace(&mac_line, &format!("{mac_line}vlan = 10\n"));
+    let world = World::new(&text);
+    let uplinks = [uplink(&world.compiled)];
+    let publication = Publication { uplinks: &uplinks, ..world.publication() };
+    let tables = HostTables::new(&publication, 1);
+    assert_eq!(way(&world, &tables, HERE), (0, 0));
+    assert_eq!(way(&world, &tables, BROADCAST), (0, 0));
+    assert_eq!(way(&world, &tables, mac_of("web2")), (world.ifindex("web2"), 0));
+    let tagged = |eth: netctl_tests::frame::Eth| eth.vlan(10).arp_request("10.0.0.254", "10.0.0.11").frame();
+    let (frame, to_all) = (tagged(eth(HERE, mac_of("web1"))), tagged(eth(HERE, BROADCAST)));
+    assert_eq!(sent(UPLINK, &frame[..], &tables), Sent::Pass, "of another network of the host");
+    assert_eq!(sent(UPLINK, &to_all[..], &tables), Sent::Pass);
+    assert_eq!(received(UPLINK, false, &to_all[..], &tables), Received::Pass);
+}
+
 #[test]
 fn a_frame_of_the_host_goes_to_the_guest_that_has_its_address() {
     on_uplink(&VEPA, |world, tables| {

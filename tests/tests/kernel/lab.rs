@@ -13,15 +13,18 @@ use netctl_common::abi::Event;
 use netctl_tests::cases::World;
 use tokio::runtime::{Builder, Runtime};
 
+/// What fits into the page that `BPF_PROG_TEST_RUN` copies a frame to, with the headroom and the kernel's own data.
+const LONGEST: usize = 3000;
+
 /// Whether `BPF_PROG_TEST_RUN` takes the frame: it wants something behind the Ethernet header, and the whole header
-/// of IP where that is announced (net/bpf/test_run.c). Shorter frames come from a real tap only.
+/// of IP where that is announced (net/bpf/test_run.c). Shorter and longer frames come from a real tap only.
 pub(crate) fn can_run(frame: &[u8]) -> bool {
     let shortest = match frame.get(12..14) {
         Some([0x08, 0x00]) => 14 + 20,
         Some([0x86, 0xdd]) => 14 + 40,
         _ => 15,
     };
-    frame.len() >= shortest
+    (shortest..=LONGEST).contains(&frame.len())
 }
 
 pub(crate) fn bpffs() -> &'static Path {
@@ -83,15 +86,16 @@ impl Lab {
         std::iter::from_fn(|| self.events.ready()).collect()
     }
 
-    /// Both hosts must have as many flows.
+    /// Both hosts must have as many flows, and the kernel must have counted them.
     pub(crate) fn compare_flows(&self) -> Result<(), String> {
         let ids = self.world.ids.values();
         let in_kernel: usize = ids.map(|id| self.kernel.flows(*id).unwrap().len()).sum();
         let on_host = self.tables.flow_count();
-        if in_kernel == on_host {
+        let made: u64 = self.world.ids.values().map(|id| self.kernel.flows_made(*id).unwrap().packets).sum();
+        if in_kernel == on_host && made == on_host as u64 {
             Ok(())
         } else {
-            Err(format!("{in_kernel} flows in the kernel, {on_host} on the host"))
+            Err(format!("{in_kernel} flows in the kernel, which made {made}; {on_host} on the host"))
         }
     }
 }
@@ -101,10 +105,14 @@ pub(crate) fn set_clock(tables: &HostTables<'_>) {
     tables.now.set(now());
 }
 
+fn index(interface: &str) -> u32 {
+    std::fs::read_to_string(format!("/sys/class/net/{interface}/ifindex")).unwrap().trim().parse().unwrap()
+}
+
 /// The world with the interfaces of the running generation.
 fn settled(kernel: &Kernel, world: World) -> &'static World {
     let ports = kernel.ports().unwrap();
     let interfaces = ports.iter().map(|port| (port.name(), port.ifindex)).collect();
     assert_eq!(kernel.port_ids().unwrap(), world.ids);
-    Box::leak(Box::new(world.with_interfaces(interfaces)))
+    Box::leak(Box::new(world.with_interfaces(interfaces, index)))
 }

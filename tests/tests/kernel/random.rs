@@ -10,6 +10,7 @@ use netctl::kernel::Kernel;
 use netctl::kernel::ask::{Live, Twin};
 use netctl::kernel::attach::AttachPort;
 use netctl::kernel::publish::Publication;
+use netctl::kernel::running::Rejects;
 use netctl_common::abi::Counter;
 use netctl_common::decide::{Facts, decide};
 use netctl_common::verdict::{Direction, REASONS, Reason, Verdict};
@@ -19,12 +20,14 @@ use netctl_tests::policies::{self, Random};
 use netctl_tests::sandbox::Sandbox;
 
 use crate::lab::{bpffs, can_run, set_clock};
-use crate::live::{code, rose};
+use crate::live::{code, rose, told};
 
 const POLICIES: u64 = 60;
 const FRAMES: usize = 500;
 /// As many as [`policies::config`] gives at most.
 const PORTS: u32 = 7;
+
+static NO_BRIDGES: BTreeMap<u16, u32> = BTreeMap::new();
 
 /// Taps with the programs on them, and the policy that runs last.
 struct Host {
@@ -89,11 +92,17 @@ impl Host {
             if !writes {
                 continue;
             }
+            let rejects = || {
+                self.ids
+                    .get(&frame.port)
+                    .map_or_else(Rejects::default, |id| self.kernel.rejects(*id).unwrap())
+            };
+            let before = rejects();
             let returned =
                 self.live.run(frame.direction, ifindex, &frame.bytes).map_err(|e| format!("{e:?}"))?;
+            let told = told(&host, &facts, &frame.bytes, [before, rejects()])?;
             let counted = self.rose((host.reason != Reason::UnknownPort).then_some(&frame.port));
-            if returned != code(host.allows(), facts.redirect) || counted != [(frame.direction, host.reason)]
-            {
+            if returned != code(&host, facts.redirect, told) || counted != [(frame.direction, host.reason)] {
                 return Err(format!(
                     "host {host:?}, live program returned {returned} and counted {counted:?}"
                 ));
@@ -132,6 +141,7 @@ fn random_frames_under_random_policies_have_one_verdict() {
                 compiled,
                 interfaces: host.interfaces,
                 uplinks: &[],
+                bridges: &NO_BRIDGES,
                 document: "",
                 namespace: 0,
             };

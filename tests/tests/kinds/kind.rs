@@ -34,7 +34,7 @@ pub(crate) const VEPA: Kind =
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Station {
     pub(crate) name: &'static str,
-    group: &'static str,
+    pub(crate) group: &'static str,
     pub(crate) mac: Mac,
     pub(crate) v4: &'static str,
     pub(crate) v6: &'static str,
@@ -107,9 +107,26 @@ pub(crate) fn with_guests(kind: &Kind, rules: &[&str], test: impl FnOnce(&Host<'
     with(kind, |sandbox| Lab::up(sandbox, &kind.document(rules)).unwrap(), test);
 }
 
+/// Runs a test whose frames are its own, with another document.
+pub(crate) fn with_document(kind: &Kind, document: &str, test: impl FnOnce(&Host<'_>) + Send) {
+    with(kind, |sandbox| Lab::bare(sandbox, document).unwrap(), test);
+}
+
 /// Runs a test whose frames are its own.
 pub(crate) fn without_guests(kind: &Kind, rules: &[&str], test: impl FnOnce(&Host<'_>) + Send) {
     with(kind, |sandbox| Lab::bare(sandbox, &kind.document(rules)).unwrap(), test);
+}
+
+/// Runs a test whose frames are its own, with keys of the two ports that others need not.
+pub(crate) fn with_keys(
+    kind: &Kind,
+    [web1, db1]: [&str; 2],
+    rules: &[&str],
+    test: impl FnOnce(&Host<'_>) + Send,
+) {
+    let ports = [WEB1.port(), web1.to_owned(), DB1.port(), db1.to_owned()].join("\n");
+    let document = format!("{}{ports}\n{}", kind.network("lab"), policy(rules));
+    with(kind, |sandbox| Lab::bare(sandbox, &document).unwrap(), test);
 }
 
 fn with(

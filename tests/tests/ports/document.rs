@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netctl::config::{Addresses, Config, Device, Mac, Network, NetworkKind, Policy, Port, TapOptions, Vhost};
+use netctl::config::{
+    Addresses, Config, Device, Guards, Limits, Mac, Network, NetworkKind, Policy, Port, TapOptions, Vhost,
+    Vlans,
+};
 use netctl::network::{Conflict, Consent, Netlink, Plan, Step, apply, observe, plan, plan_down};
 
 /// A document with one network, `lab`, on bridge `br-lab`.
@@ -12,7 +15,7 @@ pub(crate) fn lab() -> Config {
         ports: BTreeMap::new(),
         sets: BTreeMap::new(),
         groups: BTreeMap::new(),
-        policy: Policy { default: netctl_common::verdict::Action::Deny, rules: Vec::new() },
+        policy: Policy::default(),
     }
 }
 
@@ -57,6 +60,10 @@ pub(crate) fn port(number: u8) -> Port {
         uplink: None,
         device: Device::Made,
         domain: None,
+        guards: Guards::default(),
+        vlans: Vlans::default(),
+        limits: Limits::default(),
+        audit: false,
         line: 100 + u32::from(number),
     }
 }

@@ -25,7 +25,7 @@ fn host(family: Family) -> IpAddr {
 }
 
 /// The kernel uses an IPv6 address only after it has made sure that nobody else has it (RFC 4862, 5.4).
-fn wait_addresses(sandbox: &Sandbox) {
+pub(crate) fn wait_addresses(sandbox: &Sandbox) {
     let deadline = Instant::now() + SOON;
     while !sandbox.ip("-6 addr show dev lab tentative").is_empty() {
         assert!(Instant::now() < deadline, "fd00::fe stays tentative");

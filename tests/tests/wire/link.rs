@@ -103,9 +103,9 @@ fn a_broadcast_reaches_everyone_where_a_rule_allows_it_and_no_one_otherwise() {
         assert_eq!(taps.each_ref().map(|tap| udp_arrives(tap, 67)), [true; 3]);
         assert_eq!(count(lab, ("web1", FromGuest, Reason::Rule)), 1);
         assert_eq!(count(lab, ("db1", ToGuest, Reason::Rule)), 1);
-        web1.send(&to(68)).unwrap();
+        web1.send(&to(69)).unwrap();
         lab.wait_stats(("web1", FromGuest, Reason::Default), 1).unwrap();
-        assert!(!udp_arrives(&taps[0], 68));
+        assert!(!udp_arrives(&taps[0], 69));
     });
 }
 
@@ -116,11 +116,11 @@ fn a_tag_beside_the_frame_is_denied_as_a_tag_whatever_the_rules_say() {
         let plain = eth(mac_of("web1"), mac_of("db1"));
         let udp =
             |link: netctl_tests::frame::Eth| link.ipv4("10.0.0.11", "10.0.0.21").udp(5000, 1000).frame();
-        // The kernel takes the outer tag out of the frame before the program sees it; a priority tag has id 0.
+        // The kernel takes the outer tag out of the frame before the program sees it.
         for (sent, link) in (1..).zip([
             plain.clone().vlan(5),
-            plain.clone().vlan(0),
             plain.clone().vlan(0).vlan(5),
+            plain.clone().tag(ethertype::SERVICE_VLAN, 5).vlan(6),
             plain.clone().tag(ethertype::SERVICE_VLAN, 5),
         ]) {
             web1.send(&udp(link)).unwrap();

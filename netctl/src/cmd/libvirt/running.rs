@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::apply::{self, Lock};
+use crate::apply;
 use crate::cmd::block_on;
 use crate::config::escape::quoted;
 use crate::config::{Diagnostics, Severity};
@@ -10,6 +10,7 @@ use crate::document;
 use crate::error::Error;
 use crate::kernel::KernelError;
 use crate::kernel::attach::AttachPort;
+use crate::kernel::lock::Lock;
 use crate::kernel::pins::Pins;
 use crate::libvirt::Edit;
 use crate::network::{self, Consent, Netlink, Observed};
@@ -17,7 +18,7 @@ use crate::state::State;
 
 /// Between an upgrade and the next `apply` it is not known whose interfaces are whose.
 const OTHER_VERSION: &str = "a netctl of another version has applied what runs here, and this one cannot read it; run \
-                             `netctl apply FILE` with the document";
+                             `netctl upgrade`";
 
 /// What runs, which nobody else changes meanwhile.
 pub(super) struct Running<'a> {
@@ -33,13 +34,13 @@ impl<'a> Running<'a> {
     /// # Errors
     /// What runs cannot be read: then it is not known whose the interfaces are.
     pub(super) fn begin(bpffs: &'a Path) -> Result<Option<Self>, Error> {
-        let pins = match Pins::at(bpffs) {
+        match Pins::at(bpffs) {
             Err(KernelError::NoBpffs(_)) => return Ok(None),
-            other => other?,
-        };
+            other => drop(other?),
+        }
         let lock = Lock::take(bpffs)?;
         let state = match State::read(bpffs) {
-            Err(Error::Kernel(KernelError::NotRunning(_))) if pins.of_other_version() => {
+            Err(Error::Kernel(KernelError::OtherVersion { .. } | KernelError::NewerVersion { .. })) => {
                 return Err(Error::Edit(OTHER_VERSION.to_owned()));
             }
             Err(Error::Kernel(KernelError::NotRunning(_))) => return Ok(None),

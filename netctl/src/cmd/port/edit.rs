@@ -5,16 +5,18 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::apply::{self, Lock};
+use crate::apply;
 use crate::cli::{EditArgs, NewPortArgs, PortAddArgs, PortNameArgs};
-use crate::cmd::apply::{consent, difference, write_applied};
+use crate::cmd::apply::{consent, difference, wait, write_applied};
 use crate::cmd::block_on;
 use crate::cmd::check::sound;
+use crate::cmd::confirm;
 use crate::config::edit::{self, NewSection};
 use crate::config::{Device, Port};
 use crate::document;
 use crate::error::{Error, Outcome};
 use crate::kernel::KernelError;
+use crate::kernel::lock::Lock;
 use crate::kernel::pins::Pins;
 use crate::state::State;
 
@@ -88,7 +90,8 @@ pub(super) struct Edit<'a> {
 impl<'a> Edit<'a> {
     pub(super) fn begin(bpffs: &'a Path, args: &'a EditArgs, color: bool) -> Result<Self, Error> {
         Pins::at(bpffs)?;
-        let lock = Lock::take(bpffs)?;
+        let lock = Lock::take_or(bpffs, wait(args.no_wait))?;
+        confirm::refuse(bpffs)?;
         let state = State::read(bpffs).map_err(|error| match error {
             Error::Kernel(KernelError::NotRunning(_)) => Error::NothingToEdit,
             other => other,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::JsonArgs;
-use crate::cmd::block_on;
+use crate::cmd::{block_on, confirm};
 use crate::config::{Addresses, Device, Port, PortKind};
 use crate::error::{Error, Outcome};
 use crate::kernel::attach::AttachPort;
@@ -14,6 +14,7 @@ use crate::kernel::running::RunningPort;
 use crate::network::{self, Condition, Netlink, Observed, condition};
 use crate::output::{Format, Row, write_rows};
 use crate::state::State;
+use crate::would::is_audited;
 
 #[derive(Serialize)]
 struct PortRow {
@@ -34,6 +35,8 @@ struct PortRow {
     state: String,
     /// The interface is someone else's.
     adopted: bool,
+    /// The policy's denials are reported and not enforced.
+    audit: bool,
     /// `false` where frames pass that the policy has not seen.
     filtered: bool,
 }
@@ -47,7 +50,9 @@ impl Row for PortRow {
             self.network.clone(),
             self.kind.to_owned(),
             self.interface.clone(),
-            if self.adopted { format!("{}, adopted", self.state) } else { self.state.clone() },
+            self.state.clone()
+                + if self.adopted { ", adopted" } else { "" }
+                + if self.audit { ", AUDIT: not enforced" } else { "" },
             self.mac.clone(),
             self.queues.to_string(),
             self.groups.join(","),
@@ -58,6 +63,7 @@ impl Row for PortRow {
 
 pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
+    confirm::remind(bpffs);
     let observed = block_on(async { network::observe(&Netlink::connect()?).await })??;
     let rows: Vec<PortRow> =
         state.config.ports.iter().map(|port| row(port, &state, &observed)).collect::<Result<_, _>>()?;
@@ -83,12 +89,14 @@ fn row((name, port): (&String, &Port), state: &State, observed: &Observed) -> Re
         mac: port.mac.to_string(),
         addresses: match &port.addresses {
             Addresses::Any => vec!["any".to_owned()],
+            Addresses::Learned => vec!["learn".to_owned()],
             Addresses::Listed(addresses) => addresses.iter().map(ToString::to_string).collect(),
         },
         groups: groups.map(|(group, _)| group.clone()).collect(),
         queues: port.queues,
         state: condition.to_string(),
         adopted: port.device == Device::Adopted,
+        audit: is_audited(&state.config, name),
         filtered: condition != Condition::NotFiltered,
         name: name.clone(),
     })

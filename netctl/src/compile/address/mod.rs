@@ -81,7 +81,7 @@ impl Addresses {
             ports: ports.iter().map(|signature| classes.of(*signature)).collect::<Result<_, _>>()?,
             owned: classes.of_owned(&owned, (&tree, &inside), |owner| match owner {
                 Owner::Port(number) => ports[number],
-                Owner::Host => sides.map(|s| s.host),
+                Owner::Host(_) => sides.map(|s| s.host),
             })?,
             prefixes: classes.of_prefixes((&tree, &inside), sides.map(|s| s.world))?,
             signatures: classes.sides,

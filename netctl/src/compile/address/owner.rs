@@ -10,7 +10,8 @@ use crate::config::{Addresses, Config, Network, Port};
 pub(in crate::compile) enum Owner {
     /// By its place in [`Config::ports`].
     Port(usize),
-    Host,
+    /// On the network at this place in [`Config::networks`].
+    Host(usize),
 }
 
 /// A zone's number and an address as [`bits`].
@@ -33,10 +34,10 @@ pub(in crate::compile) fn owned(
         }
         owned.entry((zone, bits(port.mac.link_local().into()))).or_insert(Owner::Port(number));
     }
-    for network in config.networks.values() {
+    for (number, network) in config.networks.values().enumerate() {
         let link_local = network.mac.link_local().into();
         for ip in network.addresses.iter().map(|net| net.addr()).chain([link_local]) {
-            owned.entry((zone_of(network), bits(ip))).or_insert(Owner::Host);
+            owned.entry((zone_of(network), bits(ip))).or_insert(Owner::Host(number));
         }
     }
     Ok(owned)

@@ -13,7 +13,7 @@ pub(in crate::compile) struct Block {
     pub(in crate::compile) first_rule: u32,
 }
 
-/// Every rule is in exactly one of these. All rules are ascending.
+/// Every rule that is asked for is in exactly one of these. All rules are ascending.
 pub(in crate::compile) struct Families {
     /// From anyone to anyone.
     pub(in crate::compile) everywhere: Vec<u32>,
@@ -27,13 +27,15 @@ pub(in crate::compile) struct Families {
 }
 
 impl Families {
-    pub(in crate::compile) fn new(sides: &Both<Side<'_>>) -> Self {
+    /// Of the rules that `has` holds for.
+    pub(in crate::compile) fn new(sides: &Both<Side<'_>>, has: impl Fn(u32) -> bool) -> Self {
         let mut everywhere = Vec::new();
         let mut one_sided: Both<Vec<(u32, u32)>> = Both::default();
         let mut in_blocks: Vec<(u32, u32)> = Vec::new();
         let mut blocks: Vec<Block> = Vec::new();
         let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
-        for ((from, to), rule) in sides.source.list_of.iter().zip(&sides.destination.list_of).zip(0..) {
+        let rules = sides.source.list_of.iter().zip(&sides.destination.list_of).zip(0..);
+        for ((from, to), rule) in rules.filter(|(_, rule)| has(*rule)) {
             match (*from, *to) {
                 (None, None) => everywhere.push(rule),
                 (Some(from), None) => one_sided.source.push((from, rule)),

@@ -11,6 +11,7 @@ use netctl_common::abi::{ChainEntry, NO_RULE, PairKey};
 
 use super::cover::covers;
 use crate::compile::address::Both;
+use crate::compile::chain::Entries;
 use crate::compile::grouped::Grouped;
 use crate::compile::resolved::Resolved;
 
@@ -43,7 +44,8 @@ pub(super) struct Reach<'r> {
     order: Both<Vec<u32>>,
     /// Index: list. The first of its classes by that order.
     best: Both<Vec<Option<u32>>>,
-    seen: HashMap<(Option<u32>, Option<u32>, u32), u32>,
+    /// By whether audited rules count, which they do before an audited rule only.
+    seen: HashMap<(bool, Option<u32>, Option<u32>, u32), u32>,
     steps: u64,
 }
 
@@ -94,12 +96,16 @@ impl<'r> Reach<'r> {
         let sides = &self.resolved.sides;
         let (from, to) = (sides.source.list_of[rule as usize], sides.destination.list_of[rule as usize]);
         let services = self.resolved.service_lists.list_of[rule as usize];
-        let first = *self.seen.entry((from, to, services)).or_insert(rule);
+        let is_audited = self.resolved.config.policy.rules[rule as usize].audit;
+        let mut seen = |audited| *self.seen.entry((audited, from, to, services)).or_insert(rule);
+        let (among_all, among_enforced) = (seen(true), if is_audited { rule } else { seen(false) });
+        let first = if is_audited { among_all } else { among_enforced };
         if first != rule {
             return Some(Finding::Repeats(first));
         }
         let given = self.steps.min(STEPS_OF_ONE);
-        let mut asked = Asked { reach: self, rule, blockers: Vec::new(), steps: given };
+        let chains = self.resolved.chains.before(is_audited);
+        let mut asked = Asked { reach: self, chains, rule, blockers: Vec::new(), steps: given };
         let finding = asked.search(from, to);
         let left = asked.steps;
         self.steps -= given - left;
@@ -127,6 +133,7 @@ fn best(members: &Grouped, sizes: &[u32]) -> Vec<Option<u32>> {
 /// One rule.
 struct Asked<'a, 'r> {
     reach: &'a Reach<'r>,
+    chains: &'a Entries,
     rule: u32,
     /// Different rules that were in the way.
     blockers: Vec<u32>,
@@ -148,11 +155,11 @@ impl<'a> Asked<'a, '_> {
         };
         let searched = match family {
             Family::Destination => destinations.into_iter().try_for_each(|destination| {
-                let own = reach.resolved.chains.sides.destination[destination as usize];
+                let own = self.chains.sides.destination[destination as usize];
                 self.search_one(own, family, sources.clone().into_iter().map(|source| (source, destination)))
             }),
             Family::Source => sources.into_iter().try_for_each(|source| {
-                let own = reach.resolved.chains.sides.source[source as usize];
+                let own = self.chains.sides.source[source as usize];
                 self.search_one(
                     own,
                     family,
@@ -187,7 +194,7 @@ impl<'a> Asked<'a, '_> {
             return self.note(self.first_in_own(own));
         }
         for (source, destination) in places {
-            let chains = &self.reach.resolved.chains.sides;
+            let chains = &self.chains.sides;
             let others = match family {
                 Family::Source => [chains.destination[destination as usize], self.pair(source, destination)],
                 Family::Destination => [chains.source[source as usize], self.pair(source, destination)],
@@ -276,7 +283,7 @@ impl<'a> Asked<'a, '_> {
     }
 
     fn pair(&self, source: u32, destination: u32) -> ChainEntry {
-        let pairs = &self.reach.resolved.chains.pairs;
+        let pairs = &self.chains.pairs;
         let key = PairKey { source, destination };
         pairs.binary_search_by_key(&key, |(key, _)| *key).map_or(ChainEntry::EMPTY, |at| pairs[at].1)
     }

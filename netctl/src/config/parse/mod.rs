@@ -2,10 +2,14 @@
 //! are found in one go; only where its brackets and quotes do not match, nothing else can be said.
 
 mod address;
+mod audit;
 mod claims;
 pub(super) mod device;
+pub(in crate::config) mod flows;
 mod group;
+pub(in crate::config) mod guards;
 pub(in crate::config) mod kind;
+mod limits;
 mod mac;
 mod name;
 mod nearest;
@@ -19,6 +23,7 @@ pub(in crate::config) mod service;
 pub(in crate::config) mod tap;
 #[cfg(test)]
 pub(in crate::config) mod tests;
+mod vlans;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -41,6 +46,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "groups", example: "[groups]" },
     Field { name: "sets", example: "[sets]" },
     Field { name: "policy", example: "[policy]" },
+    Field { name: "flows", example: "[flows]" },
 ];
 
 /// A document that was accepted.
@@ -181,7 +187,8 @@ fn config(root: &Table<'_>, lookups: Lookups<'_>, report: &mut Report) -> (Confi
 
     let groups = group::groups(groups, &mut ports, &names, report);
     let sets = group::sets(sets, report);
-    let policy = policy::policy(section.entry("policy"), &names, report);
+    let mut policy = policy::policy(section.entry("policy"), &names, report);
+    policy.timeouts = flows::timeouts(section.entry("flows"), report);
     let networks = networks.into_iter().map(|read| (read.name.text.to_owned(), read.network)).collect();
     (Config { networks, ports, sets, groups, policy }, found)
 }

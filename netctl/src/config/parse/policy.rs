@@ -2,6 +2,7 @@
 
 use netctl_common::verdict::Action;
 
+use super::audit;
 use super::name::Names;
 use super::rule::{self, ACTIONS};
 use super::section::{Field, Section};
@@ -12,15 +13,17 @@ use crate::config::tree::{Entry, Node, Value};
 
 pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "default", example: "default = \"deny\"" },
+    Field { name: "audit", example: "audit = true" },
     Field { name: "rules", example: "rules = [{ allow = \"tcp/443\", from = \"any\", to = \"any\" }]" },
 ];
 
 /// Reads the policy; without one, everything is denied.
 pub(super) fn policy(entry: Option<&Entry<'_>>, names: &Names<'_>, report: &mut Report) -> Policy {
     let section = entry.and_then(|entry| Section::of(entry, FIELDS, "the policy", report));
-    let Some(section) = section else { return Policy { default: Action::Deny, rules: Vec::new() } };
+    let Some(section) = section else { return Policy::default() };
     let default = section.word("default", &ACTIONS, report).unwrap_or(Action::Deny);
-    Policy { default, rules: rules(&section, names, report) }
+    let audit = audit::policy(&section, report);
+    Policy { default, audit, rules: rules(&section, names, report), ..Policy::default() }
 }
 
 fn rules(section: &Section<'_, '_>, names: &Names<'_>, report: &mut Report) -> Vec<Rule> {

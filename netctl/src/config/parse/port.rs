@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Lookups;
 use super::address::port_address;
+use super::audit;
 use super::claims::{Claims, Owner};
 use super::device;
+use super::guards;
+use super::limits;
 use super::mac;
 use super::name::{Kind, Names, check_interface, check_name};
 use super::nearest::nearest;
 use super::network::{self, MAX_MTU, MIN_MTU, MIN_MTU_IPV6, derived_interface, mtu_too_small};
 use super::section::{Field, Section, Text};
 use super::tap;
+use super::vlans;
 use crate::config::derive::{self, Named};
 use crate::config::escape::{quoted, shortened};
 use crate::config::limits::MAX_PORTS;
@@ -31,6 +35,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "owner", example: "owner = \"libvirt-qemu\"" },
     Field { name: "owner-group", example: "owner-group = \"kvm\"" },
     Field { name: "tap", example: "tap = { header-size = 12 }" },
+    Field { name: "limits", example: "limits = { from-guest = { bits = \"100M\" } }" },
     Field { name: "mtu", example: "mtu = 1500" },
     Field { name: "vhost", example: "vhost = \"auto\"" },
     Field { name: "uplink", example: "uplink = \"eth1\"" },
@@ -39,6 +44,10 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "vfio", example: "vfio = true" },
     Field { name: "vdpa", example: "vdpa = \"/dev/vhost-vdpa-0\"" },
     Field { name: "filter", example: "filter = \"none\"" },
+    Field { name: "guards", example: "guards = { router = false }" },
+    Field { name: "vlan", example: "vlan = 10" },
+    Field { name: "vlans", example: "vlans = [10, \"20-30\"]" },
+    Field { name: "audit", example: "audit = true" },
 ];
 
 /// Queue pairs of a port.
@@ -49,6 +58,9 @@ pub(in crate::config) const VDPA: &str = "/dev/vhost-vdpa-";
 
 /// The word for [`Addresses::Any`].
 pub(in crate::config) const ANY_ADDRESS: &str = "any";
+
+/// The word for [`Addresses::Learned`].
+pub(in crate::config) const LEARNED_ADDRESSES: &str = "learn";
 
 pub(in crate::config) const VHOST_WORDS: [(&str, Vhost); 3] =
     [("auto", Vhost::Auto), ("on", Vhost::On), ("off", Vhost::Off)];
@@ -142,6 +154,10 @@ fn port<'d>(entry: &'d Entry<'_>, around: &mut Around<'_, 'd>, report: &mut Repo
         uplink: device::uplink(&section, network.map(|read| &read.network), report),
         device,
         domain: device::domain(&section, device, report),
+        guards: guards::guards(&section, name, report),
+        vlans: vlans::vlans(&section, device, report),
+        limits: limits::limits(&section, report),
+        audit: audit::port(&section, name, report),
         line: report.line_of(name.span),
     };
     device::check_owner(&section, network.map(|read| &read.network), report);

@@ -26,6 +26,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "source-ports", example: "source-ports = [1024, \"32768-60999\"]" },
     Field { name: "name", example: "name = \"app to database\"" },
     Field { name: "log", example: "log = true" },
+    Field { name: "audit", example: "audit = true" },
 ];
 
 /// The keys that say what happens; a rule has one of them.
@@ -41,9 +42,20 @@ pub(super) fn rule(table: &Table<'_>, span: Span, names: &Names<'_>, report: &mu
     let source_ports = source_ports(&section, report);
     let name = section.text("name", report).and_then(|text| report.take(text.span, rule_name(text.text)));
     let log = section.boolean("log", report).unwrap_or(false);
+    let audit = section.boolean("audit", report).unwrap_or(false);
     let (key, action) = action?;
     let services = services(&section, key, !source_ports.is_empty(), report)?;
-    Some(Rule { action, from: from?, to: to?, services, source_ports, name, log, line: report.line_of(span) })
+    Some(Rule {
+        action,
+        from: from?,
+        to: to?,
+        services,
+        source_ports,
+        name,
+        log,
+        audit,
+        line: report.line_of(span),
+    })
 }
 
 fn action(section: &Section<'_, '_>, report: &mut Report) -> Option<(&'static str, Action)> {

@@ -187,7 +187,7 @@ fn ethertype(text: &str, rest: &str) -> Result<Service, Complaint> {
     let (reason, help) = match value {
         0..0x600 => (
             "a length in 802.3, not an ethertype",
-            "ethertypes start at 0x0600; frames of 802.3 are always denied",
+            "ethertypes start at 0x0600; frames of 802.3 have none, but for SNAP",
         ),
         0x0800 => ("IPv4, which is judged by its addresses and ports", "write \"any\" or a service of IP"),
         0x86dd => ("IPv6, which is judged by its addresses and ports", "write \"any\" or a service of IP"),

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use netctl_common::abi::guards;
 use netctl_common::verdict::Action;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
 use crate::config::derive::{self, Named};
+use crate::config::guarding::{DirectionLimits, Guards, Limits, Rate, Vlans};
 use crate::config::model::{
     Device, Hairpin, Mac, NetworkKind, Policy, Pool, PortKind, Siblings, VfSettings, Vhost,
 };
+use crate::config::parse::flows::MAX_TIMEOUT;
 use crate::config::parse_with_users;
 use crate::config::schema::tests::violations;
 use crate::config::tap::{Header, Napi, Offload, TapOptions};
@@ -119,6 +122,7 @@ fn rule(known: &Known) -> impl Strategy<Value = Rule> + use<> {
             source_ports,
             name,
             log,
+            audit: false,
             line: 0,
         })
 }
@@ -156,8 +160,45 @@ fn port(number: usize, name: String, network: String, groups: Vec<String>) -> im
             uplink: None,
             device: Device::Made,
             domain: None,
+            guards: Guards(guards::ALL & !(1 << (number % 20))),
+            vlans: vlans(number),
+            limits: limits(number),
+            audit: false,
             line: 0,
         })
+}
+
+fn vlans(number: usize) -> Vlans {
+    let trunk = BTreeSet::from([1, 7, 8, 9, 100, 4094]);
+    match number % 5 {
+        0 => Vlans { trunk, ..Vlans::default() },
+        1 => Vlans { access: Some(10), ..Vlans::default() },
+        2 => Vlans { access: Some(10), trunk, native_untagged: false },
+        3 => Vlans { trunk, native_untagged: true, access: None },
+        _ => Vlans::default(),
+    }
+}
+
+fn limits(number: usize) -> Limits {
+    let rate = |per_second, burst| Some(Rate { per_second, burst });
+    let from_guest = DirectionLimits {
+        bits: rate(2_500_000_000, Some(1_000_001)),
+        broadcast: rate(50, None),
+        new_flows: rate(1000, Some(1)),
+        ..DirectionLimits::default()
+    };
+    let to_guest = DirectionLimits {
+        packets: rate(999, Some(2000)),
+        multicast: rate(1_000_000, None),
+        unknown_unicast: rate(1, None),
+        ..DirectionLimits::default()
+    };
+    match number % 4 {
+        0 => Limits::default(),
+        1 => Limits { from_guest, ..Limits::default() },
+        2 => Limits { to_guest, ..Limits::default() },
+        _ => Limits { from_guest, to_guest },
+    }
 }
 
 fn tap_options(number: usize) -> TapOptions {
@@ -253,8 +294,9 @@ fn config() -> impl Strategy<Value = Config> {
         let all_sets: Vec<_> = sets.iter().map(|_| prop::collection::vec(prefix(), 0..4)).collect();
         let rules = prop::collection::vec(rule(&known), 0..6);
         let default = select(vec![Action::Allow, Action::Deny, Action::Reject]);
-        let parts = (all_networks, all_ports, all_sets, rules, default);
-        parts.prop_map(move |(all_networks, all_ports, all_sets, rules, default)| {
+        let timeouts = prop::array::uniform(1..=MAX_TIMEOUT);
+        let parts = (all_networks, all_ports, all_sets, rules, default, timeouts);
+        parts.prop_map(move |(all_networks, all_ports, all_sets, rules, default, timeouts)| {
             let mut members: BTreeMap<String, BTreeSet<String>> =
                 known.groups.iter().map(|group| (group.clone(), BTreeSet::new())).collect();
             for (name, port) in known.ports.iter().zip(&all_ports) {
@@ -267,7 +309,7 @@ fn config() -> impl Strategy<Value = Config> {
                 ports: known.ports.iter().cloned().zip(all_ports).collect(),
                 sets: known.sets.iter().cloned().zip(all_sets).collect(),
                 groups: members,
-                policy: Policy { default, rules },
+                policy: Policy { default, rules, timeouts, ..Policy::default() },
             }
         })
     })

@@ -9,7 +9,7 @@ use jsonschema::Validator;
 use super::*;
 use crate::config::parse::section::Field;
 use crate::config::parse::tests::{docs, read};
-use crate::config::parse::{FIELDS, kind, network, policy, port, rule};
+use crate::config::parse::{FIELDS, flows, guards, kind, network, policy, port, rule};
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| jsonschema::validator_for(&schema()).unwrap());
 
@@ -51,8 +51,11 @@ fn schema_and_parser_know_the_same_keys() {
     assert_eq!(keys("/$defs/Network/properties"), known(network::FIELDS));
     assert_eq!(keys("/$defs/Pool/properties"), known(kind::POOL_FIELDS));
     assert_eq!(keys("/$defs/Port/properties"), known(port::FIELDS));
+    assert_eq!(keys("/$defs/Guards/properties"), known(guards::FIELDS));
     assert_eq!(keys("/$defs/Policy/properties"), known(policy::FIELDS));
     assert_eq!(keys("/$defs/Rule/properties"), known(rule::FIELDS));
+    assert_eq!(keys("/$defs/Flows/properties"), known(flows::FIELDS));
+    assert_eq!(keys("/$defs/Timeouts/properties"), known(&flows::TIMEOUT_FIELDS));
 }
 
 #[test]
@@ -87,6 +90,12 @@ fn what_a_schema_can_see_it_sees_as_the_parser_does() {
             port("vdpa = \"/dev/vhost-vdpa-0\"\nfilter = \"none\""),
             port("vdpa = \"/dev/vhost-vdpa-x\"\nfilter = \"none\""),
         ),
+        (port("guards = { router = false }"), port("guards = { routers = false }")),
+        (port("guards = { mac = true }"), port("guards = { mac = 1 }")),
+        (port("vlan = 4094"), port("vlan = 4095")),
+        (port("vlan = 0\nvlans = [4094]"), port("vlan = 0\nvlans = [0]")),
+        (port("vlans = [10, \"20-30\"]"), port("vlans = [10, \"20..30\"]")),
+        (port("vlans = [1]"), port("vlans = []")),
         (port("owner-group = 0"), port("owner-group = -1")),
         (port("tap = { header-size = 12 }"), port("tap = { header-size = 11 }")),
         (port("tap = { sndbuf = 66000 }"), port("tap = { sndbuf = 0 }")),

@@ -1,10 +1,13 @@
-//! Frames that are not looked into: tags, which a tap holds beside the frame and a macvtap in it, fragments, options
-//! and unknown types. Inside are services that are open.
+//! Frames of unusual shape: tags, which a tap holds beside the frame and a macvtap in it, fragments, options and
+//! unknown types. Inside are services that are open.
 
 use netctl_common::verdict::Reason::{
-    BadTcpFlags, Fragment, Ipv4Options, LlcFrame, RoutingHeader, Truncated, UnknownEthertype, VlanTag,
+    BadTcpFlags, Flow, Ipv4Options, LlcFrame, OverlappingFragment, RoutingHeader, Rule, StrayFragment,
+    TinyFragment, Truncated, UnknownEthertype, VlanTag,
 };
-use netctl_tests::frame::{BROADCAST, Build, Carrier, Eth, FIN, SYN, eth, ethertype, protocol};
+use netctl_tests::frame::{
+    BROADCAST, Build, Carrier, Eth, FIN, SYN, eth, ethertype, fragments as cut, protocol,
+};
 
 use super::super::kind::{DB1, Station, WEB1, WORLD};
 use super::super::row::Steps;
@@ -34,7 +37,7 @@ type Tag = fn(Eth) -> Eth;
 fn tags() -> [(&'static str, Tag); 5] {
     [
         ("an 802.1Q tag", |eth| eth.vlan(5)),
-        ("a priority tag", |eth| eth.vlan(PRIORITY)),
+        ("a priority tag and an 802.1Q tag", |eth| eth.vlan(PRIORITY).vlan(5)),
         ("a service tag", |eth| eth.tag(ethertype::SERVICE_VLAN, 5)),
         ("a service tag and an 802.1Q tag", |eth| eth.tag(ethertype::SERVICE_VLAN, 5).vlan(6)),
         ("two 802.1Q tags", |eth| eth.vlan(5).vlan(6)),
@@ -49,15 +52,34 @@ fn tagged(from: Station, to: Station, tag: &Tag) -> [Vec<u8>; 3] {
     ]
 }
 
+/// 8 kB in fragments as a NIC with an MTU of 1500 sends them.
 fn fragments(steps: &mut Steps) {
-    for (name, offset, more) in [("the first", 0, true), ("a later", 1480, true), ("the last", 2960, false)] {
-        let v4 = link(WEB1, DB1).ipv4(WEB1.v4, DB1.v4).id(9).fragment(offset, more);
-        steps.denied(&format!("{name} fragment of IPv4"), WEB1, v4.udp(5001, 53).frame(), Fragment);
-        let v6 = link(WEB1, DB1).ipv6(WEB1.v6, DB1.v6).fragment(offset, more, 9);
-        steps.denied(&format!("{name} fragment of IPv6"), WEB1, v6.udp(5001, 53).frame(), Fragment);
-        let v4 = link(WORLD, WEB1).ipv4(WORLD.v4, WEB1.v4).id(9).fragment(offset, more);
-        steps.refused(&format!("{name} fragment of IPv4"), WEB1, v4.tcp(5001, 443).frame(), Fragment);
+    let payload: Vec<u8> = (0..8000u32).map(|number| number as u8).collect();
+    let v4 = link(WEB1, DB1).ipv4(WEB1.v4, DB1.v4).udp(5021, 53).payload(&payload).frame();
+    let v6 = link(WEB1, DB1).ipv6(WEB1.v6, DB1.v6).udp(5021, 53).payload(&payload).frame();
+    for (family, whole, size) in [("IPv4", v4, 1480), ("IPv6", v6, 1448)] {
+        let pieces = cut(&whole, 9, size);
+        let row = |text: &str| format!("{text} of {family}");
+        steps.denied(&row("a fragment before the first one"), WEB1, pieces[1].clone(), StrayFragment);
+        steps.passes(&row("the first fragment"), [WEB1, DB1], pieces[0].clone(), Rule);
+        for (number, piece) in pieces.iter().enumerate().skip(1) {
+            steps.passes(&row(&format!("fragment {number}")), [WEB1, DB1], piece.clone(), Flow);
+        }
+        steps.denied(
+            &row("a fragment over the first one"),
+            WEB1,
+            cut(&whole, 9, 8)[100].clone(),
+            OverlappingFragment,
+        );
+        let other = cut(&whole, 10, size);
+        steps.denied(&row("a fragment of another datagram"), WEB1, other[1].clone(), StrayFragment);
     }
+    let short = link(WEB1, DB1).ipv4(WEB1.v4, DB1.v4).id(11).fragment(0, true);
+    let short = short.payload(protocol::TCP, &[0; 16]).frame();
+    steps.denied("a first fragment with half a header", WEB1, short, TinyFragment);
+    let world = link(WORLD, WEB1).ipv4(WORLD.v4, WEB1.v4).tcp(5021, 443).payload(&payload).frame();
+    let pieces = cut(&world, 9, 1480);
+    steps.refused("a fragment before the first", WEB1, pieces[1].clone(), StrayFragment);
 }
 
 fn others(steps: &mut Steps) {

@@ -17,7 +17,7 @@ pub(super) fn add(steps: &mut Steps) {
     let servers = || eth(WEB1.mac, group_mac("ff02::1:2".parse().unwrap()));
     let asks = servers().ipv6(link_local(WEB1.mac), "ff02::1:2").udp(546, 547).payload(&[1, 0, 0, 1]);
     steps.spreads("a DHCPv6 solicitation", WEB1, asks.frame(), Rule);
-    let other = servers().ipv6(WEB1.v6, "ff02::1:2").udp(546, 546);
+    let other = servers().ipv6(WEB1.v6, "ff02::1:2").udp(546, 548);
     steps.denied("another service of a group", WEB1, other.frame(), Default);
 
     let to_all = |number| eth(WEB1.mac, BROADCAST).ipv4(WEB1.v4, "255.255.255.255").udp(5006, number).frame();

@@ -47,3 +47,13 @@ fn names_groups_and_sets_that_cannot_be_are_refused() {
 fn rules_that_mean_nothing_are_refused() {
     check(include_str!("bad/policy.txt"));
 }
+
+#[test]
+fn timeouts_that_cannot_be_are_refused() {
+    check(include_str!("bad/flows.txt"));
+}
+
+#[test]
+fn limits_that_cannot_be_kept_are_refused() {
+    check(include_str!("bad/limits.txt"));
+}

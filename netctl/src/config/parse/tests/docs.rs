@@ -3,7 +3,8 @@
 use crate::config::derive::{self, Named};
 use crate::config::limits::*;
 use crate::config::model::IcmpMatch;
-use crate::config::parse::{FIELDS, kind, network, parse, policy, port, rule};
+use crate::config::parse::section::Field;
+use crate::config::parse::{FIELDS, flows, guards, kind, network, parse, policy, port, rule};
 use crate::config::words::ICMP_NAMES;
 
 pub(in crate::config) const TEXT: &str =
@@ -38,8 +39,18 @@ fn the_bad_document_in_the_reference_is_refused_with_the_words_below_it() {
 
 #[test]
 fn every_key_is_in_the_reference() {
-    let tables = [FIELDS, network::FIELDS, kind::POOL_FIELDS, port::FIELDS, policy::FIELDS, rule::FIELDS];
-    for field in tables.into_iter().flatten() {
+    let tables: &[&[Field]] = &[
+        FIELDS,
+        network::FIELDS,
+        kind::POOL_FIELDS,
+        port::FIELDS,
+        guards::FIELDS,
+        policy::FIELDS,
+        rule::FIELDS,
+        flows::FIELDS,
+        &flows::TIMEOUT_FIELDS,
+    ];
+    for field in tables.iter().copied().flatten() {
         let written =
             [format!("`{}`", field.name), format!("`[{}.NAME]`", field.name), format!("`[{}]`", field.name)];
         assert!(written.iter().any(|written| TEXT.contains(written)), "{}", field.name);
@@ -86,5 +97,13 @@ fn the_limits_in_the_reference_are_the_limits() {
     }
     for limit in [MAX_TABLES, MAX_TOKENS, MAX_DIAGNOSTICS] {
         assert!(TEXT.contains(&limit.to_string()), "{limit}");
+    }
+}
+
+#[test]
+fn every_timeout_is_in_the_reference_with_its_default() {
+    for (name, seconds) in netctl_common::flow::DEFAULT_TIMEOUTS {
+        let row = format!("| `{name}` | {} |", flows::print_timeout(seconds));
+        assert!(TEXT.contains(&row), "no row {row}");
     }
 }

@@ -234,3 +234,37 @@ rules = [
     assert_eq!(print(&first), expected);
     assert_eq!(config(&expected).without_lines(), first.without_lines());
 }
+
+#[test]
+fn guards_are_on_unless_the_document_says_otherwise_and_each_that_is_off_is_told() {
+    use netctl_common::abi::guards;
+    let text = "[networks.lab]\nkind = \"bridge\"\n[ports.a]\nnetwork = \"lab\"\naddresses = []\n\
+                guards = { router = false, mac = true, dhcp-server = false }\n\
+                [ports.b]\nnetwork = \"lab\"\naddresses = []\n";
+    let config = config(text);
+    assert_eq!(config.ports["a"].guards.0, guards::ALL & !guards::ROUTER & !guards::DHCP_SERVER);
+    assert_eq!(config.ports["b"].guards.0, guards::ALL);
+    let found = findings(text).join("\n");
+    assert_eq!(found.matches("port `a` can").count(), 2, "{found}");
+    assert!(found.contains("make itself the router of all guests"), "{found}");
+    assert!(found.contains("remove `dhcp-server = false` if that is not meant"), "{found}");
+}
+
+#[test]
+fn vlans_are_what_the_document_says() {
+    let port = |keys: &str| {
+        let text = format!(
+            "[networks.lab]\nkind = \"bridge\"\n[ports.a]\nnetwork = \"lab\"\naddresses = []\n{keys}\n"
+        );
+        config(&text).ports["a"].vlans.clone()
+    };
+    let access = port("vlan = 10");
+    assert_eq!((access.access, access.trunk.len(), access.native_untagged), (Some(10), 0, false));
+    let trunk = port("vlans = [10, \"20-22\", 4094]");
+    assert_eq!(trunk.trunk.into_iter().collect::<Vec<_>>(), [10, 20, 21, 22, 4094]);
+    assert_eq!((trunk.access, trunk.native_untagged), (None, false));
+    let native = port("vlan = 0\nvlans = [10]");
+    assert_eq!((native.access, native.native_untagged), (None, true));
+    let both = port("vlan = 5\nvlans = [10]");
+    assert_eq!((both.access, both.native_untagged), (Some(5), false));
+}

@@ -1,5 +1,6 @@
 //! Whole documents: good ones with what they mean, bad ones with everything that is said about them.
 
+mod audit;
 mod bad;
 pub(in crate::config) mod docs;
 mod good;

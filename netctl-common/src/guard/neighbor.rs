@@ -1,0 +1,144 @@
+//! IPv6 neighbor discovery: who says what about whom.
+
+use super::{claim, is_own};
+use crate::abi::{PortEntry, Root, guards};
+use crate::address::{Address, LinkAddress};
+use crate::decide::Tables;
+use crate::frame::header::TypeLength;
+use crate::frame::{Frame, Packet, number};
+use crate::verdict::{Direction, Reason};
+
+/// Neighbor discovery message types (RFC 4861).
+pub(super) mod nd {
+    pub(in super::super) const ROUTER_SOLICITATION: u8 = 133;
+    pub(in super::super) const ROUTER_ADVERTISEMENT: u8 = 134;
+    pub(in super::super) const NEIGHBOR_SOLICITATION: u8 = 135;
+    pub(in super::super) const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+    pub(in super::super) const REDIRECT: u8 = 137;
+    pub(super) const SOURCE_LINK_LAYER: u8 = 1;
+    pub(super) const TARGET_LINK_LAYER: u8 = 2;
+}
+
+/// Multicast listener reports and dones (RFC 2710, RFC 3810): hosts send them by themselves.
+mod mld {
+    pub(super) const REPORT: u8 = 131;
+    pub(super) const DONE: u8 = 132;
+    pub(super) const REPORT_V2: u8 = 143;
+}
+
+/// Options of one message that are looked at; more are denied. Hosts send one or two, routers some more.
+const MAX_OPTIONS_FROM_GUEST: u32 = 4;
+const MAX_OPTIONS_TO_GUEST: u32 = 16;
+
+/// Whether the packet is neighbor discovery or a multicast listener's report, which are not subject to rules.
+#[inline(always)]
+pub fn is_neighbor_discovery(packet: &Packet) -> bool {
+    packet.tuple.protocol == number::ICMP6
+        && (is_solicitation_to_redirect(packet.icmp_type()) || is_listener_report(packet))
+}
+
+/// The address that a neighbor advertisement is about.
+#[inline(always)]
+pub fn advertised<F: Frame + ?Sized>(packet: &Packet, frame: &F) -> Result<Option<Address>, Reason> {
+    if packet.icmp_type() != nd::NEIGHBOR_ADVERTISEMENT {
+        return Ok(None);
+    }
+    Ok(Some(frame.read(packet.transport + 8).ok_or(Reason::Truncated)?))
+}
+
+#[inline(always)]
+const fn is_solicitation_to_redirect(icmp_type: u8) -> bool {
+    icmp_type >= nd::ROUTER_SOLICITATION && icmp_type <= nd::REDIRECT
+}
+
+#[inline(always)]
+fn is_listener_report(packet: &Packet) -> bool {
+    matches!(packet.icmp_type(), mld::REPORT | mld::DONE | mld::REPORT_V2)
+        && packet.tuple.destination.is_multicast()
+}
+
+/// Neighbor discovery that was forwarded, or with a code, is none (RFC 4861, 7.1); nor is it behind extension headers,
+/// where switches do not find it (RFC 6980).
+#[inline(always)]
+pub fn neighbor_header(packet: &Packet) -> Result<(), Reason> {
+    let code = packet.tuple.destination_port & 0xff;
+    let is_report = is_listener_report(packet);
+    if code != 0 || (packet.hop_limit != 255 && !is_report) {
+        return Err(Reason::BadHeader);
+    }
+    if packet.has_extensions() && !is_report { Err(Reason::ExtensionChain) } else { Ok(()) }
+}
+
+/// Neighbor discovery (RFC 4861): from the guest only about itself; to the guest nothing about itself, nor about
+/// another local guest from elsewhere.
+#[inline(always)]
+pub fn neighbor<T: Tables, F: Frame + ?Sized>(
+    (tables, root, port): (&T, &Root, &PortEntry),
+    (packet, direction): (&Packet, Direction),
+    frame: &F,
+) -> Result<(), Reason> {
+    if !port.has_guard(guards::NEIGHBOR) || is_listener_report(packet) {
+        return Ok(());
+    }
+    let at = packet.transport + 8;
+    let mut claimed = packet.tuple.source;
+    let options_at = match packet.icmp_type() {
+        nd::ROUTER_SOLICITATION => at,
+        nd::ROUTER_ADVERTISEMENT => at + 8,
+        nd::NEIGHBOR_SOLICITATION | nd::NEIGHBOR_ADVERTISEMENT => {
+            let target: Address = frame.read(at).ok_or(Reason::Truncated)?;
+            // A solicitation may ask for anyone; without a source it claims its target (RFC 4862, 5.4).
+            let claims = claimed.is_unspecified() || packet.icmp_type() == nd::NEIGHBOR_ADVERTISEMENT;
+            if claims {
+                let honest = match direction {
+                    Direction::FromGuest => is_own(tables, root, port, &target)?,
+                    Direction::ToGuest => claim::is_true(tables, root, port, (&target, &packet.link.source))?,
+                };
+                if !honest {
+                    return Err(Reason::SpoofedNeighbor);
+                }
+                claimed = target;
+            }
+            at + 16
+        }
+        // A redirect is about a router's MAC address, which its sender knows (RFC 4861, 8.2).
+        _ => return Ok(()),
+    };
+    link_layer_options((tables, root, port), (packet.end, direction), frame, (options_at, &claimed))
+}
+
+/// Every link-layer address in the options must be the guest's own; to the guest, that of who has the address
+/// (RFC 4861, 4.6.1).
+#[inline(always)]
+fn link_layer_options<T: Tables, F: Frame + ?Sized>(
+    (tables, root, port): (&T, &Root, &PortEntry),
+    (end, direction): (u32, Direction),
+    frame: &F,
+    (mut at, claimed): (u32, &Address),
+) -> Result<(), Reason> {
+    let most = match direction {
+        Direction::FromGuest => MAX_OPTIONS_FROM_GUEST,
+        Direction::ToGuest => MAX_OPTIONS_TO_GUEST,
+    };
+    for _ in 0..most {
+        if at >= end {
+            return if at == end { Ok(()) } else { Err(Reason::Truncated) };
+        }
+        let TypeLength { kind, units } = frame.read(at).ok_or(Reason::Truncated)?;
+        if units == 0 {
+            return Err(Reason::BadHeader);
+        }
+        if matches!(kind, nd::SOURCE_LINK_LAYER | nd::TARGET_LINK_LAYER) {
+            let mac: LinkAddress = frame.read(at + 2).ok_or(Reason::Truncated)?;
+            let honest = match direction {
+                Direction::FromGuest => mac == port.mac,
+                Direction::ToGuest => claim::is_true(tables, root, port, (claimed, &mac))?,
+            };
+            if units != 1 || !honest {
+                return Err(Reason::SpoofedNeighbor);
+            }
+        }
+        at += u32::from(units) * 8;
+    }
+    if at == end { Ok(()) } else { Err(Reason::BadHeader) }
+}
