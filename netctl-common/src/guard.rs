@@ -12,7 +12,7 @@ mod server;
 
 pub use arp::arp;
 pub use link_control::is_link_control;
-pub use neighbor::{advertised, is_neighbor_discovery, neighbor, neighbor_header};
+pub use neighbor::{Claim, advertised, is_neighbor_discovery, link_layer, neighbor, neighbor_header};
 pub use server::server;
 
 use crate::abi::{AddressKey, PortEntry, Root, StationKey, guards, port_flags};

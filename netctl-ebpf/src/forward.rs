@@ -10,14 +10,14 @@ use netctl_common::verdict::{Action, Direction, Verdict};
 
 use crate::maps::KernelTables;
 use crate::packet::Skb;
-use crate::reject;
+use crate::reject::answer_rejected;
 
 /// What is denied is dropped, and what is rejected becomes the answer to its sender. What is allowed goes to the local port that it is for, or on to the next
 /// program and the kernel's own forwarding (`TC_ACT_UNSPEC`, which tcx calls `TCX_NEXT`).
 #[inline(always)]
 pub(crate) fn act(skb: &Skb<'_>, direction: Direction, verdict: Verdict, facts: &Facts) -> i32 {
     if matches!(verdict.action, Action::Reject) {
-        return reject::answer(skb, direction, facts);
+        return answer_rejected(skb.context().skb.skb, facts, direction as u32);
     }
     if !verdict.allows()
         || (facts.host_copy != 0 && !copy_to_host(skb, facts))
@@ -43,7 +43,7 @@ pub(crate) fn act(skb: &Skb<'_>, direction: Direction, verdict: Verdict, facts: 
 /// macvlan_handle_frame). `false` if the frame must not go on.
 #[inline(always)]
 fn copy_to_host(skb: &Skb<'_>, facts: &Facts) -> bool {
-    match uplink(&KernelTables, facts.host_copy) {
+    match uplink(&KernelTables::of(skb.context()), facts.host_copy) {
         Ok(uplink) => skb.receive_copy_for(facts.host_copy, &uplink.mac, &facts.packet.link.destination),
         Err(_) => true,
     }

@@ -9,6 +9,7 @@ mod maps;
 mod packet;
 mod record;
 mod reject;
+mod steps;
 
 use aya_ebpf::bindings::TC_ACT_SHOT;
 use aya_ebpf::macros::classifier;
@@ -38,7 +39,7 @@ pub(crate) fn to_guest(ctx: TcContext) -> i32 {
 #[classifier]
 pub(crate) fn from_host(ctx: TcContext) -> i32 {
     let skb = Skb::untouched(&ctx);
-    forward::sent(&skb, host::sent(skb.ifindex(), &skb, &KernelTables))
+    forward::sent(&skb, host::sent(skb.ifindex(), &skb, &KernelTables::of(&ctx)))
 }
 
 /// Uplink: TC ingress.
@@ -46,14 +47,14 @@ pub(crate) fn from_host(ctx: TcContext) -> i32 {
 pub(crate) fn to_host(ctx: TcContext) -> i32 {
     let skb = Skb::untouched(&ctx);
     let is_copy = skb.mark() == mark::FROM_HOST;
-    forward::received(&skb, host::received(skb.ifindex(), is_copy, &skb, &KernelTables))
+    forward::received(&skb, host::received(skb.ifindex(), is_copy, &skb, &KernelTables::of(&ctx)))
 }
 
 #[inline(always)]
 fn run(ctx: &TcContext, direction: Direction) -> i32 {
     let skb = Skb::new(ctx);
     let Some(facts) = maps::facts() else { return TC_ACT_SHOT };
-    let verdict = decide(direction, skb.ifindex(), &skb, &KernelTables, facts);
+    let verdict = decide(direction, skb.ifindex(), &skb, &KernelTables::of(ctx), facts);
     if maps::answers() {
         return record::answer(verdict, facts);
     }

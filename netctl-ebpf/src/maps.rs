@@ -6,12 +6,13 @@
 use core::mem::offset_of;
 
 use aya_ebpf::Global;
-use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_spin_lock};
+use aya_ebpf::bindings::{__sk_buff, BPF_F_NO_PREALLOC, bpf_spin_lock};
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::{bpf_ktime_get_coarse_ns, bpf_spin_lock, bpf_spin_unlock};
 use aya_ebpf::macros::btf_map;
+use aya_ebpf::programs::TcContext;
 use netctl_common::abi::{
     AddressEntry, AddressKey, Answer, BUCKET_ROWS, BUCKETS_SIZE, ChainEntry, Counter, DOCUMENT_CHUNK, Event,
     EventBudget, FlowEntry, FlowKey, LimitsEntry, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey,
@@ -19,11 +20,14 @@ use netctl_common::abi::{
     bucket_row,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
-use netctl_common::decide::{Facts, Tables};
+use netctl_common::decide::{Facts, Judge, Step, Tables};
 use netctl_common::flow::tick;
+use netctl_common::frame::Frame;
 use netctl_common::limit::Buckets;
 use netctl_common::reject;
 use netctl_common::verdict::{Direction, Reason, Verdict};
+
+use crate::steps;
 
 /// `BPF_F_INNER_MAP`: the inner array may have another size than the template.
 const INNER: usize = 0x1000;
@@ -92,8 +96,17 @@ pub(crate) fn answers() -> bool {
     ANSWERS.load() != 0
 }
 
-/// The maps as the decision sees them.
-pub(crate) struct KernelTables;
+/// The maps as the decision about one frame sees them.
+pub(crate) struct KernelTables {
+    skb: *mut __sk_buff,
+}
+
+impl KernelTables {
+    #[inline(always)]
+    pub(crate) fn of(ctx: &TcContext) -> Self {
+        Self { skb: ctx.skb.skb }
+    }
+}
 
 /// A flow in its table. Other CPUs may write to it at the same time; see [`FlowEntry`].
 pub(crate) struct FlowRef(*mut FlowEntry);
@@ -238,6 +251,11 @@ impl Tables for KernelTables {
     fn now(&self) -> u32 {
         // SAFETY: the helper has no arguments. Coarse: it is finer than a tick, and costs a load.
         tick(unsafe { bpf_ktime_get_coarse_ns() })
+    }
+
+    #[inline(always)]
+    fn apart<F: Frame + ?Sized>(&self, step: Step, judge: &Judge<'_, Self, F>, facts: &mut Facts) {
+        steps::call(step, self.skb, judge.port(), facts, judge.direction());
     }
 
     #[inline(always)]

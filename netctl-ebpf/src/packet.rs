@@ -61,6 +61,11 @@ impl<'a> Skb<'a> {
         Self { ctx, tag: 0 }
     }
 
+    #[inline(always)]
+    pub(crate) fn context(&self) -> &TcContext {
+        self.ctx
+    }
+
     /// Puts a tag of 802.1Q on; the device puts it in band if it has to. `false` if the frame must not go on.
     #[inline(always)]
     pub(crate) fn put_tag(&self, control: u16) -> bool {

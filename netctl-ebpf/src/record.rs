@@ -31,7 +31,7 @@ pub(crate) fn record(direction: Direction, ifindex: u32, verdict: Verdict, facts
         count_rule(verdict.rule, facts);
     }
     if !verdict.allows() || facts.log || facts.audited != NO_RULE {
-        report(direction, ifindex, verdict, facts);
+        report(facts, direction as u32, ifindex);
     }
 }
 
@@ -65,9 +65,20 @@ fn count_opened(counter: Option<*mut Counter>, bits: u8) {
     }
 }
 
-/// Out of line: rare, and it must not cost the frames that pass.
+/// Out of line: rare, and it must not cost the frames that pass; global: see [`crate::steps`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn report(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
+extern "C" fn report(facts: *const Facts, direction: u32, ifindex: u32) -> u32 {
+    // SAFETY: as in `crate::steps`.
+    if let Some(facts) = unsafe { facts.as_ref() } {
+        tell(facts, Direction::decode(direction as u8), ifindex);
+    }
+    0
+}
+
+#[inline(always)]
+fn tell(facts: &Facts, direction: Direction, ifindex: u32) {
+    let verdict = facts.verdict;
     // What an audited rule would have decided counts with it.
     if facts.audited < facts.rules && facts.audited != verdict.rule {
         count_rule(facts.audited, facts);

@@ -2,9 +2,10 @@
 
 use super::judge::Judge;
 use super::{Facts, Tables};
+use crate::frame::Frame;
 use crate::verdict::{Reason, Verdict};
 
-impl<T: Tables> Judge<'_, T> {
+impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// Nobody but netctl could have marked it (see [`crate::mark`]), so there is nothing to judge; and what is not judged is
     /// not rejected, so that no answer is answered. One that leaves the port goes where the rejected frame came from.
     #[inline(always)]

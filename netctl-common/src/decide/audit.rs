@@ -3,29 +3,38 @@
 //! An audited rule is skipped: the rules behind it decide. At an audited port ([`port_flags::AUDIT`]) what the policy
 //! denies is let through. Guards, and what no rule was asked about, are enforced all the same.
 
+use super::apart::Step;
 use super::judge::Judge;
-use super::steps::out_of_line;
 use super::{Decided, Facts, Tables};
 use crate::abi::{BY_DEFAULT, NO_RULE, RuleEntry, port_flags, rule_flags};
 use crate::classify::{Asked, Service, first_match};
+use crate::frame::Frame;
 use crate::verdict::{Action, Reason, Verdict};
 
-impl<T: Tables> Judge<'_, T> {
+impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// The first rule that matches, or the default. [`Facts::log`]: it asks for an event.
     #[inline(always)]
     pub(super) fn first_rule(
         &self,
-        classes: (u32, u32),
+        (source, destination): (u32, u32),
         service: Service,
         facts: &mut Facts,
     ) -> Decided<Verdict> {
-        let rule = first_match(self.tables, self.root, classes.0, classes.1, service)?;
+        facts.asked = Asked { source, destination, service };
+        Ok(self.ask(Step::Rules, facts))
+    }
+
+    /// The verdict of all rules on [`Facts::asked`].
+    #[inline(always)]
+    pub(super) fn rules(&self, facts: &mut Facts) -> Decided<Verdict> {
+        let Asked { source, destination, service } = facts.asked;
+        let rule = first_match(self.tables, self.root, source, destination, service)?;
         let verdict = if rule == NO_RULE {
             self.without_rule(service)
         } else {
             let entry = self.entry(rule)?;
             if entry.flags & rule_flags::AUDIT != 0 {
-                self.audited((classes, service), (rule, entry), facts)?
+                self.audited((rule, entry), facts)?
             } else {
                 facts.log = entry.flags & rule_flags::LOG != 0;
                 ruled(rule, entry)
@@ -45,17 +54,11 @@ impl<T: Tables> Judge<'_, T> {
 
     /// An audited rule matches first: those that are enforced decide, and a difference is told.
     #[inline(always)]
-    fn audited(
-        &self,
-        ((source, destination), service): ((u32, u32), Service),
-        (rule, entry): (u32, &RuleEntry),
-        facts: &mut Facts,
-    ) -> Decided<Verdict> {
+    fn audited(&self, (rule, entry): (u32, &RuleEntry), facts: &mut Facts) -> Decided<Verdict> {
         let (would, shift) = (Action::decode(entry.action), entry.enforced);
-        let (source, destination) = (source.wrapping_add(shift), destination.wrapping_add(shift));
-        facts.asked = Asked { source, destination, service };
-        out_of_line(facts, |facts| self.enforced(facts));
-        let verdict = facts.verdict;
+        facts.asked.source = facts.asked.source.wrapping_add(shift);
+        facts.asked.destination = facts.asked.destination.wrapping_add(shift);
+        let verdict = self.ask(Step::EnforcedRules, facts);
         if verdict.action == would || matches!(verdict.reason, Reason::Internal) {
             return Ok(verdict);
         }
@@ -66,7 +69,7 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The verdict of the rules that are not audited, whose chains the shifted classes of [`Facts::asked`] find.
     #[inline(always)]
-    fn enforced(&self, facts: &mut Facts) -> Decided<Verdict> {
+    pub(super) fn enforced_rules(&self, facts: &mut Facts) -> Decided<Verdict> {
         let Asked { source, destination, service } = facts.asked;
         let rule = first_match(self.tables, self.root, source, destination, service)?;
         if rule == NO_RULE {

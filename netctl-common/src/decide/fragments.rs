@@ -1,14 +1,15 @@
 //! Fragments: the first one is judged as its packet would be, and those that follow it as the first one.
 
+use super::apart::Step;
 use super::judge::Judge;
 use super::steps::is_icmp_error;
 use super::{Decided, Facts, Tables, opened};
 use crate::abi::{FlowEntry, guards};
-use crate::frame::Packet;
+use crate::frame::{Frame, Packet};
 use crate::guard;
 use crate::verdict::{Reason, Verdict};
 
-impl<T: Tables> Judge<'_, T> {
+impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// A later fragment that is judged by itself, because the guard is off.
     #[inline(always)]
     pub(super) fn has_no_ports(&self, packet: &Packet) -> bool {
@@ -53,7 +54,7 @@ impl<T: Tables> Judge<'_, T> {
     /// A packet without ports. No flow keeps it, so that only one that has ports 0 itself answers for it.
     #[inline(always)]
     pub(super) fn portless(&self, facts: &mut Facts) -> Decided<Verdict> {
-        self.addresses(&facts.packet)?;
+        self.require(Step::Addresses, facts)?;
         self.policy(facts)
     }
 }

@@ -1,7 +1,7 @@
 //! What the steps of one decision share: the flow that answers for a packet, the policy's verdict, the next hop.
 
+use super::apart::Step;
 use super::audit::told_of;
-use super::steps::out_of_line;
 use super::{Decided, Facts, Tables};
 use crate::abi::{
     AddressEntry, AddressKey, Classes, FlowEntry, PortEntry, PrefixKey, Root, StationKey, guards, port_flags,
@@ -9,20 +9,42 @@ use crate::abi::{
 use crate::address::{Address, LinkAddress};
 use crate::classify::Service;
 use crate::flow::Fit;
-use crate::frame::{Packet, Tuple, number};
+use crate::frame::{Frame, Packet, Tuple, number};
 use crate::guard;
 use crate::verdict::{Action, Direction, Reason, Verdict};
 
 /// What all steps of one decision share.
-pub(super) struct Judge<'a, T> {
-    pub tables: &'a T,
-    pub root: &'a Root,
-    pub port: &'a PortEntry,
-    pub direction: Direction,
-    pub ifindex: u32,
+pub struct Judge<'a, T, F: ?Sized> {
+    pub(super) tables: &'a T,
+    pub(super) frame: &'a F,
+    pub(super) root: &'a Root,
+    pub(super) port: &'a PortEntry,
+    pub(super) direction: Direction,
+    pub(super) ifindex: u32,
 }
 
-impl<T: Tables> Judge<'_, T> {
+impl<'a, T: Tables, F: Frame + ?Sized> Judge<'a, T, F> {
+    #[inline(always)]
+    pub const fn new(
+        tables: &'a T,
+        frame: &'a F,
+        port: &'a PortEntry,
+        direction: Direction,
+        ifindex: u32,
+    ) -> Self {
+        Self { tables, frame, root: &port.root, port, direction, ifindex }
+    }
+
+    #[inline(always)]
+    pub const fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    #[inline(always)]
+    pub const fn port(&self) -> &PortEntry {
+        self.port
+    }
+
     #[inline(always)]
     pub(super) fn is_from_guest(&self) -> bool {
         matches!(self.direction, Direction::FromGuest)
@@ -72,28 +94,26 @@ impl<T: Tables> Judge<'_, T> {
         }
         let origin = self.origin(&facts.packet);
         if origin != 0 && (origin != entry.origin || !is_current) {
-            out_of_line(facts, |facts| self.sender(&facts.packet));
-            if !facts.verdict.allows() {
-                return Err(facts.verdict);
-            }
+            self.require(Step::Sender, facts)?;
             if self.tables.writes() {
                 entry.origin = origin;
             }
         }
         let mut reason = Reason::Flow;
         if !is_current {
-            out_of_line(facts, |facts| self.judge_again(opener, facts));
+            facts.opener = opener;
+            let verdict = self.ask(Step::JudgeAgain, facts);
             let audited;
             (reason, audited) = told_of(entry.audited, facts);
             if !self.tables.writes() {
                 if self.is_from_guest() {
                     facts.redirect = self.next_hop(&facts.packet);
                 }
-                return Ok(Some(as_flow(Verdict { reason, ..facts.verdict })));
+                return Ok(Some(as_flow(Verdict { reason, ..verdict })));
             }
             entry.audited = audited;
-            entry.action = facts.verdict.action as u8;
-            entry.rule = facts.verdict.rule;
+            entry.action = verdict.action as u8;
+            entry.rule = verdict.rule;
             entry.generation = self.root.generation;
             (entry.next_hop, entry.next_mac) = (0, LinkAddress::NONE);
         }
@@ -115,16 +135,17 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The running policy's verdict about the first packet of a flow.
     #[inline(always)]
-    pub(super) fn judge_again(&self, opener: Direction, facts: &mut Facts) -> Decided<Verdict> {
+    pub(super) fn judge_again(&self, facts: &mut Facts) -> Decided<Verdict> {
+        let opener = facts.opener;
         let own = guard::may_have(self.tables, self.root, self.port, &facts.key.local, opener)?;
         if !own {
             return Ok(Verdict::deny(Reason::Revoked));
         }
         let tuple = facts.key.opening(opener);
-        let verdict = self.first_rule(self.classes(&tuple, opener)?, Service::of(&tuple), facts)?;
+        let verdict = self.first_rule(self.classes(&tuple, opener)?, Service::of(&tuple), facts);
         // No new flow: nothing to tell about.
         facts.log = false;
-        Ok(verdict)
+        verdict
     }
 
     /// The rules' verdict about the packet, which opens a flow.

@@ -2,7 +2,6 @@
 //! all of them or from none.
 
 use super::judge::Judge;
-use super::steps::out_of_line;
 use super::{Decided, Facts, Tables};
 use crate::abi::{LimitEntry, StationKey, port_flags};
 use crate::flow::seen;
@@ -10,22 +9,19 @@ use crate::frame::{Frame, Wire};
 use crate::limit::{Buckets, Limit, Want, refilled, taken, units};
 use crate::verdict::{Direction, Reason, Verdict};
 
-impl<T: Tables> Judge<'_, T> {
-    /// Denies an allowed frame that is over a limit of the port.
+impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     #[inline(always)]
-    pub(super) fn within_limits<F: Frame + ?Sized>(&self, frame: &F, facts: &mut Facts) {
-        if self.port.flags & port_flags::LIMITED != 0 && facts.verdict.allows() {
-            out_of_line(facts, |facts| self.take_frame(frame, facts));
-        }
+    pub(super) fn has_limits(&self) -> bool {
+        self.port.flags & port_flags::LIMITED != 0
     }
 
     /// Whether one more flow may be opened.
     #[inline(always)]
-    pub(super) fn take_flow(&self) -> Decided<()> {
-        if self.port.flags & port_flags::LIMITED == 0 {
-            return Ok(());
+    pub(super) fn take_flow(&self, facts: &mut Facts) -> Decided<Verdict> {
+        if self.has_limits() {
+            self.take(&[want(Limit::NewFlows, &self.limits()?[Limit::NewFlows as usize], 1)?])?;
         }
-        self.take(&[want(Limit::NewFlows, &self.limits()?[Limit::NewFlows as usize], 1)?])
+        Ok(facts.verdict)
     }
 
     #[inline(always)]
@@ -38,9 +34,9 @@ impl<T: Tables> Judge<'_, T> {
     }
 
     #[inline(always)]
-    fn take_frame<F: Frame + ?Sized>(&self, frame: &F, facts: &mut Facts) -> Decided<Verdict> {
+    pub(super) fn take_frame(&self, facts: &mut Facts) -> Decided<Verdict> {
         let limits = self.limits()?;
-        let wire = Wire::of(frame, &facts.packet);
+        let wire = Wire::of(self.frame, &facts.packet);
         let storm = if facts.packet.is_broadcast_frame() {
             want(Limit::Broadcast, &limits[Limit::Broadcast as usize], wire.packets)?
         } else if facts.packet.is_group_frame() {

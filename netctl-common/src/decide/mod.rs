@@ -4,6 +4,7 @@
 //! A path that cannot decide denies.
 
 mod answer;
+mod apart;
 mod audit;
 mod fragments;
 mod judge;
@@ -15,8 +16,8 @@ mod vlan;
 
 use core::ops::DerefMut;
 
-use judge::Judge;
-use steps::{out_of_line, without_flow};
+pub use apart::Step;
+pub use judge::Judge;
 
 use crate::abi::{
     AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, LimitsEntry, NO_PORT, NO_RULE, PairKey,
@@ -24,7 +25,7 @@ use crate::abi::{
 };
 use crate::classify::{Asked, ServiceRow};
 use crate::frame::{Frame, Inner, Packet, Part};
-use crate::guard;
+use crate::guard::{self, Claim};
 use crate::limit::Buckets;
 use crate::mark;
 use crate::verdict::{Direction, Reason, Verdict};
@@ -66,6 +67,14 @@ pub trait Tables {
     fn now(&self) -> u32;
     /// `CLOCK_MONOTONIC`; finer than [`Self::now`], and dearer.
     fn nanoseconds(&self) -> u64;
+    /// Runs a step of the decision, which leaves its verdict in `facts`; see [`Step`].
+    #[inline(always)]
+    fn apart<F: Frame + ?Sized>(&self, step: Step, judge: &Judge<'_, Self, F>, facts: &mut Facts)
+    where
+        Self: Sized,
+    {
+        judge.run(step, facts);
+    }
     /// Whether the decision leaves traces (flows). `explain` asks without leaving any.
     fn writes(&self) -> bool;
 }
@@ -104,6 +113,12 @@ pub struct Facts {
     pub log: bool,
     /// What the frame did to the flow table of its port: bits of [`opened`].
     pub opened: u8,
+    /// Of the frame, where a step is run apart.
+    pub direction: u32,
+    /// Who opened the flow that is judged again.
+    pub opener: Direction,
+    /// The flow is taken up in the middle.
+    pub picked_up: bool,
     /// A SYN of the side that did not open the flow, inside of it: see [`crate::flow::Fit::Crosses`].
     pub crosses: bool,
     /// Of the flow that the packet belongs to or may open; for an ICMP error, of the one that it is about.
@@ -111,6 +126,8 @@ pub struct Facts {
     pub key: FlowKey,
     /// The packet that an ICMP error is about.
     pub inner: Inner,
+    /// What a message of neighbor discovery claims.
+    pub claim: Claim,
     /// What the rules that are enforced are asked where an audited one comes first.
     pub asked: Asked,
 }
@@ -142,9 +159,13 @@ impl Default for Facts {
             uplink: 0,
             log: false,
             opened: 0,
+            direction: 0,
+            opener: Direction::FromGuest,
+            picked_up: false,
             crosses: false,
             key: FlowKey::NONE,
             inner: Inner::default(),
+            claim: Claim::NONE,
             asked: Asked::NONE,
         }
     }
@@ -189,17 +210,14 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     facts.rules = root.rules;
     facts.generation = root.generation;
     let parsed = facts.packet.parse(frame, port.guards);
-    let judge = Judge { tables, root, port, direction, ifindex };
+    let judge = Judge::new(tables, frame, port, direction, ifindex);
     // As its guest would send it or get it, without a tag.
     if facts.packet.mark == mark::ANSWER && parsed.is_ok() {
         return Ok(judge.answer(facts));
     }
     // Before what is wrong with the frame otherwise: one of another VLAN is not the port's business.
     if vlan::concerns(&facts.packet, port) {
-        out_of_line(facts, |facts| judge.vlan(facts));
-        if !facts.verdict.allows() {
-            return Err(facts.verdict);
-        }
+        judge.require(Step::Vlan, facts)?;
     }
     if let Err(reason) = parsed {
         return Err(judge.malformed(&facts.packet, reason));
@@ -207,39 +225,33 @@ fn judge<F: Frame + ?Sized, T: Tables>(
     guard::link(&facts.packet, port, direction)?;
     guard::strangers(tables, root, port, &facts.packet, direction)?;
     if facts.packet.is_fragment() {
-        out_of_line(facts, |facts| judge.fragment(facts));
-        if !facts.verdict.allows() {
-            return Ok(facts.verdict);
-        }
+        judge.require(Step::Fragment, facts)?;
     }
-    decide_flow(&judge, frame, facts)?;
-    judge.within_limits(frame, facts);
-    if matches!(facts.packet.fragment.part, Part::First) && facts.verdict.allows() {
-        out_of_line(facts, |facts| judge.leave_fragment(facts));
+    facts.verdict = decide_flow(&judge, facts)?;
+    if facts.verdict.allows() && judge.has_limits() {
+        judge.require(Step::TakeFrame, facts)?;
+    }
+    if facts.verdict.allows() && matches!(facts.packet.fragment.part, Part::First) {
+        judge.require(Step::LeaveFragment, facts)?;
     }
     Ok(facts.verdict)
 }
 
 /// By the flow, or without one.
 #[inline(always)]
-fn decide_flow<F: Frame + ?Sized, T: Tables>(
-    judge: &Judge<'_, T>,
-    frame: &F,
-    facts: &mut Facts,
-) -> Decided<()> {
+fn decide_flow<F: Frame + ?Sized, T: Tables>(judge: &Judge<'_, T, F>, facts: &mut Facts) -> Decided<Verdict> {
     if facts.packet.is_ip()
         && let Some(verdict) = judge.known_flow(facts)?
     {
-        facts.verdict = verdict;
-        return Ok(());
+        return Ok(verdict);
     }
-    without_flow(judge, frame, facts);
-    if facts.verdict.allows() && judge.is_from_guest() {
+    let verdict = judge.ask(Step::WithoutFlow, facts);
+    if verdict.allows() && judge.is_from_guest() {
         if facts.packet.is_group_frame() {
             facts.host_copy = if facts.packet.vlan == 0 { judge.port.uplink } else { 0 };
         } else {
             facts.redirect = judge.next_hop(&facts.packet);
         }
     }
-    Ok(())
+    Ok(verdict)
 }

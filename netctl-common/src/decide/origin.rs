@@ -4,11 +4,11 @@ use super::judge::Judge;
 use super::{Decided, Tables};
 use crate::abi::{AddressKey, NO_PORT, StationKey, port_flags};
 use crate::address::Address;
-use crate::frame::Packet;
+use crate::frame::{Frame, Packet};
 use crate::mark::{self, Origin};
 use crate::verdict::{Reason, Verdict};
 
-impl<T: Tables> Judge<'_, T> {
+impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// See [`mark::trace`].
     #[inline(always)]
     pub(super) fn origin(&self, packet: &Packet) -> u32 {

@@ -1,26 +1,22 @@
 //! ICMP errors: about a packet of a flow of this port, which its owner sent.
 
+use super::apart::Step;
 use super::judge::{Judge, as_flow};
-use super::steps::out_of_line;
 use super::{Decided, Facts, Tables};
 use crate::abi::{NO_RULE, guards};
 use crate::frame::Frame;
 use crate::verdict::{Action, Direction, Reason, Verdict};
 
-impl<T: Tables> Judge<'_, T> {
+impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// An ICMP error belongs to the flow of the packet that it shows.
     #[inline(always)]
-    pub(super) fn related<F: Frame + ?Sized>(&self, frame: &F, facts: &mut Facts) -> Decided<Verdict> {
-        let packet = &facts.packet;
+    pub(super) fn related(&self, facts: &mut Facts) -> Decided<Verdict> {
         // Never about, nor to, a group (RFC 1122, 3.2.2).
-        if packet.is_to_group() {
+        if facts.packet.is_to_group() {
             return Err(Reason::UnrelatedError.into());
         }
-        self.addresses(packet)?;
-        out_of_line(facts, |facts| self.find_inner(frame, facts));
-        if !facts.verdict.allows() {
-            return Err(facts.verdict);
-        }
+        self.require(Step::Addresses, facts)?;
+        self.require(Step::FindInner, facts)?;
         let entry = self.tables.flow(self.port.id, &facts.key)?.ok_or(Reason::UnrelatedError)?;
         let guarded = self.port.guards & guards::TCP_STATE != 0;
         let is_live = entry.is_live(facts.key.protocol, self.tables.now(), &self.root.timeouts);
@@ -34,7 +30,8 @@ impl<T: Tables> Judge<'_, T> {
         if current {
             facts.verdict = Verdict { action, reason: Reason::Related, rule };
         } else {
-            out_of_line(facts, |facts| self.judge_again(opener, facts));
+            facts.opener = opener;
+            let _ = self.ask(Step::JudgeAgain, facts);
             // Told of with the flow's own frames.
             facts.audited = NO_RULE;
         }
@@ -45,8 +42,8 @@ impl<T: Tables> Judge<'_, T> {
 
     /// The key of the flow whose packet the error shows, which must have gone the other way.
     #[inline(always)]
-    fn find_inner<F: Frame + ?Sized>(&self, frame: &F, facts: &mut Facts) -> Decided<Verdict> {
-        facts.packet.inner(frame, &mut facts.inner)?;
+    pub(super) fn find_inner(&self, facts: &mut Facts) -> Decided<Verdict> {
+        facts.packet.inner(self.frame, &mut facts.inner)?;
         facts.key.set(&facts.inner.tuple, self.direction.opposite());
         let tuple = &facts.packet.tuple;
         let local = if self.is_from_guest() { &tuple.source } else { &tuple.destination };

@@ -1,6 +1,7 @@
 //! The steps of a frame that no flow answers for: ARP, neighbor discovery, group addresses, ICMP errors, and the
 //! packets that open flows.
 
+use super::apart::Step;
 use super::judge::Judge;
 use super::{Decided, Facts, Tables, opened};
 use crate::abi::{AddressKey, FlowEntry, NO_RULE, guards};
@@ -10,46 +11,27 @@ use crate::frame::{Frame, Layer, Packet, number};
 use crate::guard;
 use crate::verdict::{Action, Direction, Reason, Verdict};
 
-/// The steps of a frame that no flow answers for. Out of line, and its parts too: a BPF program and all that
-/// it calls share 512 bytes of stack, and only what is called last should pay for its own needs.
-#[inline(never)]
-pub(super) fn without_flow<F: Frame + ?Sized, T: Tables>(judge: &Judge<'_, T>, frame: &F, facts: &mut Facts) {
-    if judge.origin(&facts.packet) != 0 {
-        out_of_line(facts, |facts| judge.sender(&facts.packet));
-        if !facts.verdict.allows() {
-            return;
+impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
+    /// By what the frame is.
+    #[inline(always)]
+    pub(super) fn without_flow(&self, facts: &mut Facts) -> Decided<Verdict> {
+        if self.origin(&facts.packet) != 0 {
+            self.require(Step::Sender, facts)?;
         }
+        let packet = &facts.packet;
+        let step = match packet.layer {
+            _ if self.is_link_control(packet) => return Err(Reason::LinkControl.into()),
+            Layer::Arp => Step::Arp,
+            Layer::Other => Step::Ethertype,
+            _ if guard::is_neighbor_discovery(packet) => Step::Neighbor,
+            _ if is_icmp_error(packet) => Step::Related,
+            _ if packet.is_to_group() => Step::Group,
+            _ if self.has_no_ports(packet) => Step::Portless,
+            _ => Step::Opens,
+        };
+        Ok(self.ask(step, facts))
     }
-    let packet = &facts.packet;
-    match packet.layer {
-        _ if judge.is_link_control(packet) => facts.verdict = Reason::LinkControl.into(),
-        Layer::Arp => out_of_line(facts, |facts| judge.arp(frame, &mut facts.packet)),
-        Layer::Other => out_of_line(facts, |facts| judge.ethertype(facts)),
-        _ if guard::is_neighbor_discovery(packet) => {
-            out_of_line(facts, |facts| judge.neighbor(frame, &facts.packet))
-        }
-        _ if is_icmp_error(packet) => out_of_line(facts, |facts| judge.related(frame, facts)),
-        _ if packet.is_to_group() => out_of_line(facts, |facts| judge.group(facts)),
-        _ if judge.has_no_ports(packet) => out_of_line(facts, |facts| judge.portless(facts)),
-        // Not out of line itself: below it are the deepest calls.
-        _ => in_line(facts, |facts| judge.opens(facts)),
-    }
-}
 
-#[inline(never)]
-pub(super) fn out_of_line(facts: &mut Facts, step: impl FnOnce(&mut Facts) -> Decided<Verdict>) {
-    in_line(facts, step);
-}
-
-#[inline(always)]
-fn in_line(facts: &mut Facts, step: impl FnOnce(&mut Facts) -> Decided<Verdict>) {
-    facts.verdict = match step(facts) {
-        Ok(verdict) => verdict,
-        Err(verdict) => verdict,
-    };
-}
-
-impl<T: Tables> Judge<'_, T> {
     /// STP has no ethertype, and is what a guest's frame is denied for rather than its form.
     #[inline(always)]
     pub(super) fn malformed(&self, packet: &Packet, reason: Reason) -> Verdict {
@@ -62,8 +44,8 @@ impl<T: Tables> Judge<'_, T> {
     }
 
     #[inline(always)]
-    fn arp<F: Frame + ?Sized>(&self, frame: &F, packet: &mut Packet) -> Decided<Verdict> {
-        let arp = packet.arp(frame)?;
+    pub(super) fn arp(&self, packet: &mut Packet) -> Decided<Verdict> {
+        let arp = packet.arp(self.frame)?;
         guard::arp(self.tables, self.root, self.port, (&arp, self.direction))?;
         if !self.is_from_guest() {
             self.claims(packet, &arp.sender)?;
@@ -73,7 +55,7 @@ impl<T: Tables> Judge<'_, T> {
 
     /// A frame without IP: identities come from the interface and from the MAC addresses.
     #[inline(always)]
-    fn ethertype(&self, facts: &mut Facts) -> Decided<Verdict> {
+    pub(super) fn ethertype(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
         let (own, source, destination) = (self.port.classes, &packet.link.source, &packet.link.destination);
         let (source, destination) = if self.is_from_guest() {
@@ -88,41 +70,29 @@ impl<T: Tables> Judge<'_, T> {
 
     /// A packet that may open a flow.
     #[inline(always)]
-    fn opens(&self, facts: &mut Facts) -> Decided<Verdict> {
-        out_of_line(facts, |facts| {
-            self.addresses(&facts.packet)?;
-            Ok(Verdict::allow(Reason::Flow))
-        });
+    pub(super) fn opens(&self, facts: &mut Facts) -> Decided<Verdict> {
+        self.require(Step::Addresses, facts)?;
         let opening = flow::opening(&facts.packet);
-        if !facts.verdict.allows() {
-            return Err(facts.verdict);
-        }
         if matches!(opening, Opening::Stray) {
             return Err(Reason::NoFlow.into());
         }
-        out_of_line(facts, |facts| self.policy(facts));
-        let verdict = facts.verdict;
+        let verdict = self.ask(Step::Policy, facts);
         if !verdict.allows() {
             let denied = matches!(verdict.action, Action::Deny) && verdict.rule == NO_RULE;
             let stray = matches!(opening, Opening::PickUp) && denied;
-            return if stray { Err(Reason::NoFlow.into()) } else { Ok(verdict) };
+            return Err(if stray { Reason::NoFlow.into() } else { verdict });
         }
-        out_of_line(facts, |facts| {
-            self.take_flow()?;
-            Ok(facts.verdict)
-        });
-        if !facts.verdict.allows() {
-            return Err(facts.verdict);
+        self.require(Step::TakeFlow, facts)?;
+        if !self.tables.writes() {
+            return Ok(facts.verdict);
         }
-        if self.tables.writes() {
-            out_of_line(facts, |facts| self.keep(facts, matches!(opening, Opening::PickUp)));
-        }
-        Ok(facts.verdict)
+        facts.picked_up = matches!(opening, Opening::PickUp);
+        Ok(self.ask(Step::Keep, facts))
     }
 
     /// A flow that the policy allows.
     #[inline(always)]
-    fn keep(&self, facts: &mut Facts, picked_up: bool) -> Decided<Verdict> {
+    pub(super) fn keep(&self, facts: &mut Facts) -> Decided<Verdict> {
         let known = match self.tables.flow(self.port.id, &facts.key)? {
             Some(mut entry) if facts.crosses => {
                 entry.asks_again(&facts.packet, self.direction);
@@ -132,7 +102,7 @@ impl<T: Tables> Judge<'_, T> {
         };
         let now = self.tables.now();
         let entry = FlowEntry::open(self.direction, self.root.generation, facts.verdict.rule, now);
-        let mut entry = entry.open_by(&facts.packet, self.direction, picked_up);
+        let mut entry = entry.open_by(&facts.packet, self.direction, facts.picked_up);
         entry.audited = facts.audited;
         entry.origin = self.origin(&facts.packet);
         self.insert(facts, &entry, if known { opened::AGAIN } else { opened::FLOW })?;
@@ -151,13 +121,14 @@ impl<T: Tables> Judge<'_, T> {
 
     /// Guards on the IP addresses of a packet without a flow.
     #[inline(always)]
-    pub(super) fn addresses(&self, packet: &Packet) -> Decided<()> {
+    pub(super) fn addresses(&self, packet: &Packet) -> Decided<Verdict> {
         guard::martian(packet, self.port)?;
         if self.is_from_guest() {
             guard::source(self.tables, self.root, self.port, packet)?;
         }
         self.receiver(packet)?;
-        Ok(guard::server(packet, self.port, self.direction)?)
+        guard::server(packet, self.port, self.direction)?;
+        Ok(Verdict::allow(Reason::Flow))
     }
 
     /// Unicast to a guest is for an address of its own.
@@ -173,13 +144,14 @@ impl<T: Tables> Judge<'_, T> {
     }
 
     #[inline(always)]
-    fn neighbor<F: Frame + ?Sized>(&self, frame: &F, packet: &Packet) -> Decided<Verdict> {
+    pub(super) fn neighbor(&self, facts: &mut Facts) -> Decided<Verdict> {
+        let packet = &facts.packet;
         guard::neighbor_header(packet)?;
         guard::martian(packet, self.port)?;
         if self.is_from_guest() && !packet.tuple.source.is_unspecified() {
             guard::source(self.tables, self.root, self.port, packet)?;
         } else if !self.is_from_guest()
-            && let Some(target) = guard::advertised(packet, frame)?
+            && let Some(target) = guard::advertised(packet, self.frame)?
         {
             self.claims(packet, &target)?;
         }
@@ -187,13 +159,25 @@ impl<T: Tables> Judge<'_, T> {
             self.receiver(packet)?;
         }
         guard::server(packet, self.port, self.direction)?;
-        guard::neighbor((self.tables, self.root, self.port), (packet, self.direction), frame)?;
+        facts.claim =
+            guard::neighbor((self.tables, self.root, self.port), (packet, self.direction), self.frame)?;
+        if facts.claim.options != 0 {
+            return Ok(self.ask(Step::LinkLayer, facts));
+        }
+        Ok(Verdict::allow(Reason::NeighborDiscovery))
+    }
+
+    /// The options of neighbor discovery.
+    #[inline(always)]
+    pub(super) fn link_layer(&self, facts: &Facts) -> Decided<Verdict> {
+        let host = (self.tables, self.root, self.port);
+        guard::link_layer(host, (&facts.packet, self.direction), self.frame, &facts.claim)?;
         Ok(Verdict::allow(Reason::NeighborDiscovery))
     }
 
     /// To a group there is no flow: no reply can come from it. Each frame is judged by itself.
     #[inline(always)]
-    fn group(&self, facts: &mut Facts) -> Decided<Verdict> {
+    pub(super) fn group(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
         guard::martian(packet, self.port)?;
         if self.is_from_guest() {

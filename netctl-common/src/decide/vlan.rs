@@ -5,7 +5,7 @@
 use super::judge::Judge;
 use super::{Decided, Facts, Tables};
 use crate::abi::{PortEntry, port_flags};
-use crate::frame::{Packet, Tag, number};
+use crate::frame::{Frame, Packet, Tag, number};
 use crate::verdict::{Reason, Verdict};
 
 /// Whether a frame has to do with VLANs at all.
@@ -14,7 +14,7 @@ pub(super) fn concerns(packet: &Packet, port: &PortEntry) -> bool {
     packet.tag != 0 || port.vlan != 0 || port.flags & port_flags::TAGGED_ONLY != 0
 }
 
-impl<T: Tables> Judge<'_, T> {
+impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// Finds the frame's VLAN on the network, and the tag that it goes on with.
     #[inline(always)]
     pub(super) fn vlan(&self, facts: &mut Facts) -> Decided<Verdict> {

@@ -69,60 +69,89 @@ pub fn neighbor_header(packet: &Packet) -> Result<(), Reason> {
     if packet.has_extensions() && !is_report { Err(Reason::ExtensionChain) } else { Ok(()) }
 }
 
+/// What a message of neighbor discovery says about an address, and where its options begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub address: Address,
+    /// Offset in the frame; 0 = no options are looked at.
+    pub options: u32,
+}
+
+impl Claim {
+    pub const NONE: Self = Self { address: Address::UNSPECIFIED, options: 0 };
+}
+
 /// Neighbor discovery (RFC 4861): from the guest only about itself; to the guest nothing about itself, nor about
-/// another local guest from elsewhere.
+/// another local guest from elsewhere. What its options say has to fit the claim: [`link_layer`].
 #[inline(always)]
 pub fn neighbor<T: Tables, F: Frame + ?Sized>(
     (tables, root, port): (&T, &Root, &PortEntry),
     (packet, direction): (&Packet, Direction),
     frame: &F,
-) -> Result<(), Reason> {
+) -> Result<Claim, Reason> {
+    let mut claim = Claim { address: packet.tuple.source, options: 0 };
     if !port.has_guard(guards::NEIGHBOR) || is_listener_report(packet) {
-        return Ok(());
+        return Ok(claim);
     }
     let at = packet.transport + 8;
-    let mut claimed = packet.tuple.source;
-    let options_at = match packet.icmp_type() {
+    claim.options = match packet.icmp_type() {
         nd::ROUTER_SOLICITATION => at,
         nd::ROUTER_ADVERTISEMENT => at + 8,
-        nd::NEIGHBOR_SOLICITATION | nd::NEIGHBOR_ADVERTISEMENT => {
-            let target: Address = frame.read(at).ok_or(Reason::Truncated)?;
-            // A solicitation may ask for anyone; without a source it claims its target (RFC 4862, 5.4).
-            let claims = claimed.is_unspecified() || packet.icmp_type() == nd::NEIGHBOR_ADVERTISEMENT;
-            if claims {
-                let honest = match direction {
-                    Direction::FromGuest => is_own(tables, root, port, &target)?,
-                    Direction::ToGuest => claim::is_true(tables, root, port, (&target, &packet.link.source))?,
-                };
-                if !honest {
-                    return Err(Reason::SpoofedNeighbor);
-                }
-                claimed = target;
-            }
-            at + 16
-        }
+        nd::NEIGHBOR_SOLICITATION | nd::NEIGHBOR_ADVERTISEMENT => at + 16,
         // A redirect is about a router's MAC address, which its sender knows (RFC 4861, 8.2).
-        _ => return Ok(()),
+        _ => return Ok(claim),
     };
-    link_layer_options((tables, root, port), (packet.end, direction), frame, (options_at, &claimed))
+    if matches!(packet.icmp_type(), nd::NEIGHBOR_SOLICITATION | nd::NEIGHBOR_ADVERTISEMENT) {
+        let target: Address = frame.read(at).ok_or(Reason::Truncated)?;
+        // A solicitation may ask for anyone; without a source it claims its target (RFC 4862, 5.4).
+        if claim.address.is_unspecified() || packet.icmp_type() == nd::NEIGHBOR_ADVERTISEMENT {
+            let honest = match direction {
+                Direction::FromGuest => is_own(tables, root, port, &target)?,
+                Direction::ToGuest => claim::is_true(tables, root, port, (&target, &packet.link.source))?,
+            };
+            if !honest {
+                return Err(Reason::SpoofedNeighbor);
+            }
+            claim.address = target;
+        }
+    }
+    Ok(claim)
 }
 
-/// Every link-layer address in the options must be the guest's own; to the guest, that of who has the address
+/// A link-layer address in the options must be the guest's own; to the guest, that of who has the address
 /// (RFC 4861, 4.6.1).
 #[inline(always)]
-fn link_layer_options<T: Tables, F: Frame + ?Sized>(
+pub fn link_layer<T: Tables, F: Frame + ?Sized>(
     (tables, root, port): (&T, &Root, &PortEntry),
+    (packet, direction): (&Packet, Direction),
+    frame: &F,
+    claim: &Claim,
+) -> Result<(), Reason> {
+    // Looked up behind the loop: the kernel's verifier follows each round of it.
+    let mac = link_layer_option((packet.end, direction), frame, claim.options)?;
+    let honest = match direction {
+        _ if mac == LinkAddress::NONE => true,
+        Direction::FromGuest => mac == port.mac,
+        Direction::ToGuest => claim::is_true(tables, root, port, (&claim.address, &mac))?,
+    };
+    if honest { Ok(()) } else { Err(Reason::SpoofedNeighbor) }
+}
+
+/// The link-layer address in the options, or none. No message has two (RFC 4861, 4.1 to 4.4).
+#[inline(always)]
+fn link_layer_option<F: Frame + ?Sized>(
     (end, direction): (u32, Direction),
     frame: &F,
-    (mut at, claimed): (u32, &Address),
-) -> Result<(), Reason> {
+    mut at: u32,
+) -> Result<LinkAddress, Reason> {
+    let mut found = LinkAddress::NONE;
     let most = match direction {
         Direction::FromGuest => MAX_OPTIONS_FROM_GUEST,
         Direction::ToGuest => MAX_OPTIONS_TO_GUEST,
     };
     for _ in 0..most {
         if at >= end {
-            return if at == end { Ok(()) } else { Err(Reason::Truncated) };
+            return if at == end { Ok(found) } else { Err(Reason::Truncated) };
         }
         let TypeLength { kind, units } = frame.read(at).ok_or(Reason::Truncated)?;
         if units == 0 {
@@ -130,15 +159,12 @@ fn link_layer_options<T: Tables, F: Frame + ?Sized>(
         }
         if matches!(kind, nd::SOURCE_LINK_LAYER | nd::TARGET_LINK_LAYER) {
             let mac: LinkAddress = frame.read(at + 2).ok_or(Reason::Truncated)?;
-            let honest = match direction {
-                Direction::FromGuest => mac == port.mac,
-                Direction::ToGuest => claim::is_true(tables, root, port, (claimed, &mac))?,
-            };
-            if units != 1 || !honest {
+            if units != 1 || mac == LinkAddress::NONE || found != LinkAddress::NONE {
                 return Err(Reason::SpoofedNeighbor);
             }
+            found = mac;
         }
         at += u32::from(units) * 8;
     }
-    if at == end { Ok(()) } else { Err(Reason::BadHeader) }
+    if at == end { Ok(found) } else { Err(Reason::BadHeader) }
 }
