@@ -46,7 +46,7 @@ pub const SERVICE_ROW_LEN: usize = 65536;
 use crate::abi::{ChainEntry, EMPTY_CHAIN, NO_RULE, PairKey, Root, VerdictKey};
 use crate::decide::{Decided, Tables};
 use crate::frame::{Tuple, number};
-use crate::verdict::Reason;
+use crate::verdict::{Action, Reason};
 
 /// What a flow asks for, as the numbers of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,10 +99,20 @@ pub struct Asked {
     pub source: u32,
     pub destination: u32,
     pub service: Service,
+    /// The audited rule that matched first, or [`NO_RULE`]; then the classes find the chains of the rules that are enforced.
+    pub audited: u32,
+    /// What it would do.
+    pub would: Action,
 }
 
 impl Asked {
-    pub const NONE: Self = Self { source: 0, destination: 0, service: Service::ethertype(0) };
+    pub const NONE: Self = Self {
+        source: 0,
+        destination: 0,
+        service: Service::ethertype(0),
+        audited: NO_RULE,
+        would: Action::Deny,
+    };
 }
 
 /// Index of the first rule that matches, or [`NO_RULE`]. An error is a table that is not there.

@@ -20,67 +20,54 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         service: Service,
         facts: &mut Facts,
     ) -> Decided<Verdict> {
-        facts.asked = Asked { source, destination, service };
-        Ok(self.ask(Step::Rules, facts))
+        facts.asked = Asked { source, destination, service, audited: NO_RULE, would: Action::Deny };
+        let mut verdict = self.ask(Step::Rules, facts);
+        // Asked twice, one after the other and not one in the other: for the stack.
+        if facts.asked.audited != NO_RULE {
+            verdict = self.ask(Step::Rules, facts);
+            if verdict.action != facts.asked.would && !matches!(verdict.reason, Reason::Internal) {
+                facts.audited = facts.asked.audited;
+                verdict.reason = if verdict.allows() { Reason::Audit } else { verdict.reason };
+            }
+        }
+        Ok(self.let_be(verdict, facts))
     }
 
-    /// The verdict of all rules on [`Facts::asked`].
+    /// What the policy denies at an audited port.
     #[inline(always)]
-    pub(super) fn rules(&self, facts: &mut Facts) -> Decided<Verdict> {
-        let Asked { source, destination, service } = facts.asked;
-        let rule = first_match(self.tables, self.root, source, destination, service)?;
-        let verdict = if rule == NO_RULE {
-            self.without_rule(service)
-        } else {
-            let entry = self.entry(rule)?;
-            if entry.flags & rule_flags::AUDIT != 0 {
-                self.audited((rule, entry), facts)?
-            } else {
-                facts.log = entry.flags & rule_flags::LOG != 0;
-                ruled(rule, entry)
-            }
-        };
+    fn let_be(&self, verdict: Verdict, facts: &mut Facts) -> Verdict {
         if self.port.flags & port_flags::AUDIT == 0 || verdict.allows() {
-            return Ok(verdict);
+            return verdict;
         }
-        let audited = match verdict.reason {
+        facts.audited = match verdict.reason {
             Reason::Rule => verdict.rule,
             Reason::Default => BY_DEFAULT,
-            _ => return Ok(verdict),
+            _ => return verdict,
         };
-        facts.audited = audited;
-        Ok(Verdict { action: Action::Allow, reason: Reason::Audit, ..verdict })
+        Verdict { action: Action::Allow, reason: Reason::Audit, ..verdict }
     }
 
-    /// An audited rule matches first: those that are enforced decide, and a difference is told.
+    /// The verdict of the rules on [`Facts::asked`]. If an audited one matches first, none: the second time, the shifted classes
+    /// find the chains of the rules that are enforced.
     #[inline(always)]
-    fn audited(&self, (rule, entry): (u32, &RuleEntry), facts: &mut Facts) -> Decided<Verdict> {
-        let (would, shift) = (Action::decode(entry.action), entry.enforced);
-        facts.asked.source = facts.asked.source.wrapping_add(shift);
-        facts.asked.destination = facts.asked.destination.wrapping_add(shift);
-        let verdict = self.ask(Step::EnforcedRules, facts);
-        if verdict.action == would || matches!(verdict.reason, Reason::Internal) {
-            return Ok(verdict);
-        }
-        facts.audited = rule;
-        let reason = if verdict.allows() { Reason::Audit } else { verdict.reason };
-        Ok(Verdict { reason, ..verdict })
-    }
-
-    /// The verdict of the rules that are not audited, whose chains the shifted classes of [`Facts::asked`] find.
-    #[inline(always)]
-    pub(super) fn enforced_rules(&self, facts: &mut Facts) -> Decided<Verdict> {
-        let Asked { source, destination, service } = facts.asked;
+    pub(super) fn rules(&self, facts: &mut Facts) -> Decided<Verdict> {
+        let Asked { source, destination, service, .. } = facts.asked;
         let rule = first_match(self.tables, self.root, source, destination, service)?;
         if rule == NO_RULE {
             return Ok(self.without_rule(service));
         }
         let entry = self.entry(rule)?;
-        if entry.flags & rule_flags::AUDIT != 0 {
-            return Err(Reason::Internal.into());
+        let (would, shift) = (Action::decode(entry.action), entry.enforced);
+        if entry.flags & rule_flags::AUDIT == 0 {
+            facts.log = entry.flags & rule_flags::LOG != 0;
+            return Ok(Verdict { action: would, reason: Reason::Rule, rule });
         }
-        facts.log = entry.flags & rule_flags::LOG != 0;
-        Ok(ruled(rule, entry))
+        if facts.asked.audited == NO_RULE {
+            facts.asked.source = source.wrapping_add(shift);
+            facts.asked.destination = destination.wrapping_add(shift);
+            (facts.asked.audited, facts.asked.would) = (rule, would);
+        }
+        Err(Reason::Internal.into())
     }
 
     #[inline(always)]
@@ -98,11 +85,6 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             Verdict::deny(Reason::UnknownEthertype)
         }
     }
-}
-
-#[inline(always)]
-fn ruled(rule: u32, entry: &RuleEntry) -> Verdict {
-    Verdict { action: Action::decode(entry.action), reason: Reason::Rule, rule }
 }
 
 /// Of a flow that was judged again: its reason, and what would have decided otherwise. A flow is told of once, however many

@@ -24,7 +24,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         }
         if facts.packet.is_later_fragment() {
             facts.key.set_fragment(&facts.packet, self.direction);
-            let entry = self.tables.flow(self.port.id, &facts.key)?.ok_or(Reason::StrayFragment)?;
+            let entry = self.flow_apart(facts)?.ok_or(Reason::StrayFragment)?;
             if !entry.is_awaited(self.tables.now(), &self.root.timeouts) {
                 return Err(Reason::StrayFragment.into());
             }
@@ -45,7 +45,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         if self.tables.writes() && self.port.guards & guards::FRAGMENTS != 0 {
             facts.key.set_fragment(&facts.packet, self.direction);
             let entry = FlowEntry::first_fragment(&facts.packet, self.direction, self.tables.now());
-            let known = self.tables.flow(self.port.id, &facts.key)?.is_some();
+            let known = self.flow_apart(facts)?.is_some();
             self.insert(facts, &entry, if known { 0 } else { opened::FRAGMENT })?;
         }
         Ok(facts.verdict)

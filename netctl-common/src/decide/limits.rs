@@ -63,7 +63,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         if !matches!(facts.verdict.reason, Reason::Flow | Reason::Related) {
             return Ok(true);
         }
-        let flow = self.tables.flow(self.port.id, &facts.key)?;
+        let flow = self.flow_apart(facts)?;
         // Not one that was taken up in the middle: whoever sends an ACK has one.
         Ok(flow.is_none_or(|entry| entry.seen & seen::REPLY == 0))
     }

@@ -117,6 +117,8 @@ pub struct Facts {
     pub direction: u32,
     /// Who opened the flow that is judged again.
     pub opener: Direction,
+    /// The flow that an ICMP error is about was last judged by another policy.
+    pub is_outdated: bool,
     /// The flow is taken up in the middle.
     pub picked_up: bool,
     /// A SYN of the side that did not open the flow, inside of it: see [`crate::flow::Fit::Crosses`].
@@ -161,6 +163,7 @@ impl Default for Facts {
             opened: 0,
             direction: 0,
             opener: Direction::FromGuest,
+            is_outdated: false,
             picked_up: false,
             crosses: false,
             key: FlowKey::NONE,

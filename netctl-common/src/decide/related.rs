@@ -17,27 +17,32 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         }
         self.require(Step::Addresses, facts)?;
         self.require(Step::FindInner, facts)?;
-        let entry = self.tables.flow(self.port.id, &facts.key)?.ok_or(Reason::UnrelatedError)?;
+        let mut verdict = self.ask(Step::FlowOfInner, facts);
+        if facts.is_outdated {
+            verdict = self.ask(Step::JudgeAgain, facts);
+            // Told of with the flow's own frames.
+            facts.audited = NO_RULE;
+        } else if matches!(verdict.reason, Reason::UnrelatedError) {
+            return Err(verdict);
+        }
+        let verdict = as_flow(verdict);
+        let reason = if verdict.allows() { Reason::Related } else { verdict.reason };
+        Ok(Verdict { reason, ..verdict })
+    }
+
+    /// What was decided about that flow, and whether by the running policy.
+    #[inline(always)]
+    pub(super) fn flow_of_inner(&self, facts: &mut Facts) -> Decided<Verdict> {
+        let entry = self.flow_apart(facts)?.ok_or(Reason::UnrelatedError)?;
         let guarded = self.port.guards & guards::TCP_STATE != 0;
         let is_live = entry.is_live(facts.key.protocol, self.tables.now(), &self.root.timeouts);
         if !is_live || (guarded && !entry.was_sent(&facts.key, &facts.inner, self.direction.opposite())) {
             return Err(Reason::UnrelatedError.into());
         }
-        let current = entry.generation == self.root.generation;
-        let (opener, action, rule) =
-            (Direction::decode(entry.opener), Action::decode(u32::from(entry.action)), entry.rule);
-        drop(entry);
-        if current {
-            facts.verdict = Verdict { action, reason: Reason::Related, rule };
-        } else {
-            facts.opener = opener;
-            let _ = self.ask(Step::JudgeAgain, facts);
-            // Told of with the flow's own frames.
-            facts.audited = NO_RULE;
-        }
-        let verdict = as_flow(facts.verdict);
-        let reason = if verdict.allows() { Reason::Related } else { verdict.reason };
-        Ok(Verdict { reason, ..verdict })
+        facts.is_outdated = entry.generation != self.root.generation;
+        facts.opener = Direction::decode(entry.opener);
+        let action = Action::decode(u32::from(entry.action));
+        Ok(Verdict { action, reason: Reason::Related, rule: entry.rule })
     }
 
     /// The key of the flow whose packet the error shows, which must have gone the other way.

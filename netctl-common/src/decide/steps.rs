@@ -93,7 +93,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// A flow that the policy allows.
     #[inline(always)]
     pub(super) fn keep(&self, facts: &mut Facts) -> Decided<Verdict> {
-        let known = match self.tables.flow(self.port.id, &facts.key)? {
+        let known = match self.flow_apart(facts)? {
             Some(mut entry) if facts.crosses => {
                 entry.asks_again(&facts.packet, self.direction);
                 return Ok(facts.verdict);
@@ -112,7 +112,8 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// The one place where the flow table grows; `opened` is how.
     #[inline(always)]
     pub(super) fn insert(&self, facts: &mut Facts, entry: &FlowEntry, opened: u8) -> Decided<()> {
-        if !self.tables.insert_flow(self.port.id, &facts.key, entry) {
+        let key = facts.key;
+        if !self.tables.insert_flow(self.port.id, &key, entry) {
             return Err(Reason::FlowTable.into());
         }
         facts.opened |= opened;
