@@ -5,6 +5,7 @@
 
 use std::{
     env, fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
     process::{ExitCode, Output},
 };
@@ -50,12 +51,22 @@ fn object() -> Result<(), Vec<String>> {
             println!("cargo::rerun-if-changed={}", file.display());
             PathBuf::from(file)
         }
-        None => build(&out.join("bpf"))?,
+        None => build(&shared(&out, &variable("CARGO_MANIFEST_DIR")?))?,
     };
     let to = out.join("netctl.bpf.o");
     fs::copy(&built, &to)
         .map_err(|e| vec![format!("cannot copy {} to {}: {e}", built.display(), to.display())])?;
     Ok(())
+}
+
+/// The folder `target/bpf-…` for an OUT_DIR of `target/PROFILE/build/netctl-…/out`: the BPF side is the same in all profiles, and is
+/// built once. Work trees that share a target folder have one each.
+fn shared(out: &Path, package: &str) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    package.hash(&mut hasher);
+    let builds = out.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "build"));
+    let target = builds.and_then(|builds| builds.parent()?.parent()).unwrap_or(out);
+    target.join(format!("bpf-{:016x}", hasher.finish()))
 }
 
 /// Builds the BPF side in `target_dir` and returns the object's file.

@@ -221,8 +221,9 @@ impl Frame for Skb<'_> {
     }
 }
 
-/// Takes the outer tag out; what it was, as in [`Skb::tag`]. 0 where that fails: the tag is still there then, and the
-/// frame is denied for it. A tag behind it comes to lie beside the frame (net/core/skbuff.c, skb_vlan_pop()).
+/// Takes the outer tag out; what it was, as in [`Skb::tag`]. A tag behind it comes to lie beside the frame. 0 where that
+/// fails, also where the outer tag is gone by then and only the one behind it was cut short: a tag is in the frame in
+/// any case, and it is denied for that (net/core/skbuff.c, skb_vlan_pop()).
 ///
 /// Out of line: rare, and it must not cost the frames without a tag.
 #[inline(never)]

@@ -56,12 +56,25 @@ pub fn binary() -> Result<PathBuf> {
         .context("there is no netctl binary: `cargo build -p netctl` first, or set NETCTL_BIN")
 }
 
-/// From `target/PROFILE/deps/test-1234` or `target/PROFILE/demo`.
 fn candidates(me: &Path) -> Vec<PathBuf> {
-    let profile = me.ancestors().skip(1).find(|folder| folder.file_name() != Some(OsStr::new("deps")));
-    let Some(profile) = profile else { return Vec::new() };
+    let Some(profile) = profile(me) else { return Vec::new() };
     let target = profile.parent().unwrap_or(profile);
     [profile.to_owned(), target.join("release"), target.join("debug")].map(|p| p.join("netctl")).to_vec()
+}
+
+/// The folder `target/PROFILE` of `target/PROFILE/deps/test-1234` or `target/PROFILE/demo`.
+fn profile(me: &Path) -> Option<&Path> {
+    me.ancestors().skip(1).find(|folder| folder.file_name() != Some(OsStr::new("deps")))
+}
+
+/// Where cargo put the running program, and everything else that it builds.
+///
+/// # Errors
+/// If the program is somewhere else.
+pub fn target_directory() -> Result<PathBuf> {
+    let me = std::env::current_exe().context("no path of the running program")?;
+    let target = profile(&me).and_then(Path::parent).map(Path::to_owned);
+    target.with_context(|| format!("{} is in no folder of cargo's", me.display()))
 }
 
 #[cfg(test)]

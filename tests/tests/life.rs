@@ -9,6 +9,8 @@ mod confirm;
 mod faults;
 #[path = "life/lock.rs"]
 mod lock;
+#[path = "life/points.rs"]
+mod points;
 #[path = "life/rename.rs"]
 mod rename;
 #[path = "life/soak.rs"]

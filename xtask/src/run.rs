@@ -17,6 +17,10 @@ pub(crate) const SCHEMA: &str = "docs/netctl.schema.json";
 pub(crate) enum Target {
     /// Cases through the decision, in user space
     Host,
+    /// What attackers send: on the host, in the kernel, on ports of all kinds
+    Evasion,
+    /// Frames that nobody thought of, on the host and in the kernel
+    Fuzz,
     /// The compiler against the reference matcher
     Compile,
     /// The command line
@@ -33,12 +37,28 @@ pub(crate) enum Target {
     Helper,
     /// A host that changes: commands that meet, are killed, are followed by another version's
     Life,
+    /// Interfaces of other owners, and their return
+    Adopt,
+    /// Guests and the host that they run on
+    Hostaccess,
+    /// Rates and storms on real ports
+    Limits,
+    /// A guest that floods beside one that does not
+    Starvation,
+    /// What open descriptors are, and how queues are opened
+    Descriptors,
     /// Ports handed over as sockets, by relays
     Sockets,
     /// Real QEMU guests
     Vm,
     /// libvirt: its hooks, and guests of a real libvirtd
     Libvirt,
+    /// What the verifier did for each program
+    Verifier,
+    /// The bench's own measures
+    Bench,
+    /// The sandboxes, guests and switches that the other targets use
+    Harness,
 }
 
 /// Runs the named test targets, or every test of the workspace; `arguments` go to the test programs.
@@ -47,6 +67,9 @@ pub(crate) enum Target {
 /// netctl does not build, or a test fails.
 pub(crate) fn test(targets: &[Target], arguments: &[String]) -> Result<()> {
     let binary = workspace::release_binary()?;
+    // Beside the tests: netctl with the points at which it is killed, and what shows the library.
+    let debug = ["--bin", "netctl", "--example", "open_port"];
+    workspace::run(workspace::cargo().arg("build").args(workspace::HOST).args(debug))?;
     let mut cargo = test_command();
     cargo.env(BINARY_VARIABLE, &binary).env(guest::DIRECTORY_VARIABLE, guest::directory());
     cargo.env(lab::QEMU_VARIABLE, lab::newer_qemu()?);
@@ -67,7 +90,7 @@ pub(crate) fn test(targets: &[Target], arguments: &[String]) -> Result<()> {
 pub(crate) fn test_command() -> Command {
     let mut cargo = workspace::cargo();
     // Also for one target: another selection of packages has other features of libraries, and builds them again.
-    cargo.args(["test", "--workspace", "--exclude", "netctl-ebpf"]);
+    cargo.arg("test").args(workspace::HOST);
     cargo
 }
 
@@ -115,4 +138,26 @@ pub(crate) fn printed_schema() -> Result<Vec<u8>> {
         bail!("`netctl schema` prints none: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(output.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs};
+
+    use clap::ValueEnum as _;
+
+    use super::Target;
+    use crate::workspace;
+
+    #[test]
+    fn every_test_target_can_be_named() {
+        let there =
+            fs::read_dir(workspace::root().join("tests/tests")).unwrap().flatten().map(|it| it.path());
+        let there = there.filter(|path| path.extension().is_some() || path.join("main.rs").is_file());
+        let there = there.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+        // Of the lab only.
+        let there: BTreeSet<String> = there.filter(|name| name != "sriov").collect();
+        let named = Target::value_variants().iter().map(|target| format!("{target:?}").to_lowercase());
+        assert_eq!(named.collect::<BTreeSet<_>>(), there);
+    }
 }

@@ -9,6 +9,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+/// Packages that build for the host.
+pub(crate) const HOST: [&str; 3] = ["--workspace", "--exclude", "netctl-ebpf"];
+
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> PathBuf {
     // Cargo sets it when it runs xtask; two work trees may share one target folder, so the path from the
@@ -53,12 +56,13 @@ pub(crate) fn shown(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Builds `target/release/netctl`, and the programs of the tests crate and netctl's examples beside it, and returns its path.
+/// Builds `target/release/netctl`, and the programs of the tests crate beside it, and returns its path.
 ///
 /// # Errors
 /// It does not build, or cargo does not say where it puts what it builds.
 pub(crate) fn release_binary() -> Result<PathBuf> {
-    run(cargo().args(["build", "--release", "--bins", "--examples"]))?;
+    // No examples: they would have the libraries of netctl's own tests built once more.
+    run(cargo().args(["build", "--release", "--bins"]))?;
     Ok(target_directory()?.join("release/netctl"))
 }
 

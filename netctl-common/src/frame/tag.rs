@@ -80,15 +80,43 @@ impl Frame for [u8] {
         self.read(NEAR_AT)
     }
 
+    /// None where the kernel side sees none: the ethertype behind a tag has to be there, and the whole of a second tag.
+    /// skb_vlan_pop() (net/core/skbuff.c) takes the outer one out, then fails at a second one without
+    /// VLAN_ETH_HLEN bytes; for the program, no tag was taken out of such a frame.
     fn tag(&self) -> Option<Tag> {
-        let [a, b, c, d] = *self.get(AT..)?.first_chunk::<LEN>()?;
-        let protocol = u16::from_be_bytes([a, b]);
-        // The ethertype behind it is part of the frame without it.
-        let whole = <[u8]>::len(self) >= ETHERNET_LEN as usize + LEN;
+        let [a, b, c, d, e, f] = *self.get(AT..)?.first_chunk()?;
+        let (protocol, behind) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([e, f]));
+        let tags = if Tag::is_tag(behind) { 2 } else { 1 };
+        let whole = <[u8]>::len(self) >= ETHERNET_LEN as usize + tags * LEN;
         (whole && Tag::is_tag(protocol)).then_some(Tag { protocol, control: u16::from_be_bytes([c, d]) })
     }
 
     fn has_vlan_metadata(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Frame, Tag};
+
+    const ONE: [u8; 22] = *b"......,,,,,,\x81\x00\x00\x0a\x08\x00IPv4";
+    const TWO: [u8; 22] = *b"......,,,,,,\x81\x00\x00\x0a\x81\x00\x00\x0b\x08\x00";
+    const OUTER: Tag = Tag { protocol: 0x8100, control: 10 };
+
+    #[test]
+    fn a_tag_is_taken_out_with_the_ethertype_behind_it() {
+        assert_eq!(ONE[..18].tag(), Some(OUTER));
+        assert_eq!(ONE[..17].tag(), None);
+        assert_eq!(TWO.tag(), Some(OUTER));
+    }
+
+    #[test]
+    fn a_tag_before_one_that_is_cut_short_stays() {
+        for cut in [&TWO[..18], &TWO[..19], &TWO[..21]] {
+            assert_eq!(cut.tag(), None, "{cut:?}");
+            assert_eq!(Frame::len(cut) as usize, cut.len());
+            assert_eq!(cut.read::<[u8; 2]>(12), Some([0x81, 0]));
+        }
     }
 }

@@ -156,8 +156,7 @@ fn firecracker_can_open_what_its_configuration_names() {
 
 #[test]
 fn the_example_of_the_library_opens_a_port() {
-    let example = netctl_tests::cli::binary().unwrap().with_file_name("examples/open_port");
-    assert!(example.is_file(), "no {}: `cargo build -p netctl --example open_port`", example.display());
+    let example = netctl_tests::builds::example("open_port");
     Sandbox::run(|sandbox| {
         let lab = Lab::new(sandbox);
         lab.apply();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::lab::host;
 
 /// Emulated QEMUs in an emulated kernel take their time.
-const SOON: Duration = Duration::from_secs(120);
+const SOON: Duration = Duration::from_secs(240);
 
 fn command_line(pid: u32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! did not send them, while the guest's own pass.
 
 use netctl_common::verdict::Direction::ToGuest;
-use netctl_common::verdict::Reason::SpoofedOrigin;
+use netctl_common::verdict::Reason::{SpoofedArp, SpoofedOrigin};
 use netctl_tests::frame::{BROADCAST, Build, Carrier, Mac, Network, eth};
 use netctl_tests::lab::Family;
 use netctl_tests::tap::Tap;
@@ -69,16 +69,24 @@ fn the_wire_is_not_a_guest(kind: &Kind, groups_too: bool) {
 
 fn groups(kind: &Kind, host: &kind::Host<'_>, [web1, db1]: &[Tap; 2], known: bool) {
     // Not by the guest's MAC address: a macvlan's driver keeps such frames from the wire to itself.
-    let arp = |mac| eth(mac, BROADCAST).arp_gratuitous(WEB1.v4).frame();
+    let arp = |mac, says| eth(mac, BROADCAST).arp_gratuitous(WEB1.v4).sender_mac(says).frame();
     let datagram = |mac| eth(mac, BROADCAST).ipv4(WEB1.v4, "255.255.255.255").udp(9, 9).frame();
-    for (own, spoofed) in [(arp(WEB1.mac), arp(WORLD.mac)), (datagram(WEB1.mac), datagram(WORLD.mac))] {
-        let before = host.lab.stats("db1", ToGuest, SpoofedOrigin).unwrap();
+    let origin = known.then_some(SpoofedOrigin);
+    for (own, spoofed, reason) in [
+        // That the address is elsewhere is no claim of anyone's; that it is where it is, only of its own.
+        (arp(WEB1.mac, WEB1.mac), arp(WORLD.mac, WORLD.mac), Some(SpoofedArp)),
+        (arp(WEB1.mac, WEB1.mac), arp(WORLD.mac, WEB1.mac), origin),
+        (datagram(WEB1.mac), datagram(WORLD.mac), origin),
+    ] {
+        let denied = || host.lab.stats("db1", ToGuest, reason.unwrap_or(SpoofedOrigin)).unwrap();
+        let before = denied();
         host.world.send(&spoofed).unwrap();
-        if known {
-            host.lab.wait_stats(("db1", ToGuest, SpoofedOrigin), before + 1).unwrap();
+        if let Some(reason) = reason {
+            host.lab.wait_stats(("db1", ToGuest, reason), before + 1).unwrap();
             assert_eq!(db1.recv(A_WHILE).unwrap(), None, "{}", kind.name);
         } else {
             assert_eq!(db1.recv(SOON).unwrap().as_ref(), Some(&spoofed), "{}: it may be anyone's", kind.name);
+            assert_eq!(denied(), before, "{}", kind.name);
         }
         web1.send(&own).unwrap();
         let came = db1.recv_matching(SOON, |got| got == own).unwrap();

@@ -120,15 +120,22 @@ fn metadata_that_cannot_be_done_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn between_an_upgrade_and_the_next_apply_no_domain_starts() {
+fn while_another_version_s_state_is_here_no_domain_starts() {
     Sandbox::run(|sandbox| {
         bridge(sandbox, "br0");
         tap(sandbox, "vnet0", "br0");
-        std::fs::create_dir_all("/sys/fs/bpf/netctl/v0").unwrap();
         let xml = domain(UUID, "", &nic("bridge", MAC, "vnet0"));
-        let done = hook(sandbox, "start", &xml).expect_code(2);
-        assert!(done.stderr.contains("a netctl of another version has applied what runs here"), "{done}");
-        hook(sandbox, "reconnect", &xml).expect_code(0);
+        for (version, wanted) in [
+            ("v0", "`netctl upgrade` moves to this one"),
+            ("v4000", "use that netctl, or take everything away"),
+        ] {
+            std::fs::create_dir_all(format!("/sys/fs/bpf/netctl/{version}")).unwrap();
+            let done = hook(sandbox, "start", &xml).expect_code(2);
+            assert!(done.stderr.contains(version) && done.stderr.contains(wanted), "{done}");
+            hook(sandbox, "reconnect", &xml).expect_code(0);
+            sandbox.netctl(["down"]).expect_code(0);
+            hook(sandbox, "start", &xml).expect_code(0);
+        }
         apply(sandbox, BRIDGE);
         refused(hook(sandbox, "start", &xml), "`vnet0` is on network `lab` of netctl");
     });

@@ -1,10 +1,11 @@
-//! SIGKILL at every point at which a command changes something (`netctl::fault`): what is left is the old state or the new one,
+//! SIGKILL at the points at which a command changes something (`netctl::fault`): what is left is the old state or the new one,
 //! whole, and the next command heals the rest. netctl's debug build has the points.
 
 use netctl_tests::sandbox::Sandbox;
 use netctl_tests::tap::Tap;
 
 use super::SOON;
+use super::points::FEW;
 use super::traffic::{DENIED, RULE, datagram, drain, is_whole, ports};
 use super::world::{KINDS, Kind, World, port, write};
 
@@ -62,7 +63,7 @@ fn assert_guarded(world: &World<'_>, when: &str) {
 
 #[test]
 fn apply_leaves_the_old_policy_or_the_new_one() {
-    for kind in BOTH {
+    for (turn, kind) in (0..).zip(BOTH) {
         Sandbox::run(|sandbox| {
             let world = World::new(sandbox, kind);
             let [one, other] = documents(&world);
@@ -70,7 +71,7 @@ fn apply_leaves_the_old_policy_or_the_new_one() {
             let clean = world.traces();
             let path = write(&other);
             let mut seen = [0; 2];
-            for point in 1.. {
+            for point in FEW.points(1, turn) {
                 world.apply(&one);
                 let (web1, db1) = (world.tap("web1"), world.tap("db1"));
                 let ended = world.die_at(point, &format!("apply {path}"));
@@ -89,14 +90,14 @@ fn apply_leaves_the_old_policy_or_the_new_one() {
                     break;
                 }
             }
-            assert!(seen[0] > 20 && seen[1] > 5, "hardly any point: {seen:?}");
+            assert!(seen[0] > FEW.share(20) && seen[1] > FEW.share(5), "hardly any point: {seen:?}");
         });
     }
 }
 
 #[test]
 fn a_first_apply_and_down_leave_nothing_open_and_nothing_behind() {
-    for kind in BOTH {
+    for (turn, kind) in (0..).zip(BOTH) {
         Sandbox::run(|sandbox| {
             let world = World::new(sandbox, kind);
             let nothing = world.traces();
@@ -108,7 +109,7 @@ fn a_first_apply_and_down_leave_nothing_open_and_nothing_behind() {
             assert_eq!(world.traces(), nothing);
             let mut points = 0;
             for command in [apply.as_str(), "down"] {
-                for point in 1.. {
+                for point in FEW.points(1, turn) {
                     let when = format!("after point {point} of `{command}`, {kind:?}");
                     if command == "down" {
                         world.netctl(&apply).expect_code(0);
@@ -127,14 +128,14 @@ fn a_first_apply_and_down_leave_nothing_open_and_nothing_behind() {
                     }
                 }
             }
-            assert!(points > 60, "only {points} points");
+            assert!(points > FEW.share(60), "only {points} points");
         });
     }
 }
 
 #[test]
 fn adopt_and_release_never_leave_a_port_that_is_known_and_open() {
-    for clsact in [false, true] {
+    for (turn, clsact) in (0..).zip([false, true]) {
         Sandbox::run(|sandbox| {
             let world = World::new(sandbox, Kind { clsact, macvtap: false });
             sandbox.ip("link add br0 type bridge stp_state 0");
@@ -156,7 +157,7 @@ fn adopt_and_release_never_leave_a_port_that_is_known_and_open() {
             for (command, begins, ends) in
                 [(adopt, "port release vnet0", &with), ("port release vnet0", adopt, &without)]
             {
-                for point in 1.. {
+                for point in FEW.points(1, turn) {
                     let when = format!("after point {point} of `{command}`, clsact {clsact}");
                     let known = is_known();
                     if known == (command == adopt) {

@@ -8,6 +8,7 @@ use netctl_tests::builds;
 use netctl_tests::sandbox::Sandbox;
 use serde_json::Value;
 
+use super::points::FEWER;
 use super::traffic::{ALLOWED, RULE, answer, datagram, drain, during, is_whole, open_flow, ports};
 use super::world::{KINDS, Kind, World, write};
 use super::{A_WHILE, SOON};
@@ -156,18 +157,13 @@ fn a_killed_upgrade_of_filters_on_macvtaps_goes_on_where_it_was() {
     killed_from(KINDS[3], 50);
 }
 
-/// Each of these points is walked to in a world of its own, which takes seconds. A walk over every one is for a quiet machine.
-fn stride() -> usize {
-    if std::env::var_os("NETCTL_EVERY_POINT").is_some() { 1 } else { 9 }
-}
-
 /// At the points: whole, and healed by the same command.
 fn killed_from(kind: Kind, first: u32) {
     Sandbox::run(|sandbox| {
         let world = World::new(sandbox, kind);
         let path = write(&world.document("", &[RULE]));
         let mut clean = None;
-        for point in (first..).step_by(stride()) {
+        for point in FEWER.points(first, 0) {
             let when = format!("after point {point}, {kind:?}");
             world.other(&builds::v2(), &format!("apply {path}")).expect_code(0);
             let (web1, db1) = (world.tap("web1"), world.tap("db1"));

@@ -41,9 +41,6 @@ const CHECKS: [Check; 8] = [
     Check { name: "schema", run: |options| schema::check(options.bless) },
 ];
 
-/// Packages that build for the host.
-const HOST: [&str; 3] = ["--workspace", "--exclude", "netctl-ebpf"];
-
 /// Runs every check.
 ///
 /// # Errors
@@ -73,7 +70,7 @@ fn format() -> Result<()> {
 }
 
 fn lints() -> Result<()> {
-    workspace::run(workspace::cargo().arg("clippy").args(HOST).args([
+    workspace::run(workspace::cargo().arg("clippy").args(workspace::HOST).args([
         "--all-targets",
         "--",
         "-D",
@@ -91,6 +88,10 @@ fn bpf_lints() -> Result<()> {
 
 fn documentation() -> Result<()> {
     workspace::run(
-        workspace::cargo().arg("doc").args(HOST).arg("--no-deps").env("RUSTDOCFLAGS", "-D warnings"),
+        workspace::cargo()
+            .arg("doc")
+            .args(workspace::HOST)
+            .arg("--no-deps")
+            .env("RUSTDOCFLAGS", "-D warnings"),
     )
 }

@@ -5,7 +5,7 @@
 //!
 //! Boot it with at least 96 MiB, one `virtio-net-pci` (it becomes `eth0`) and `-serial stdio`, for example
 //! `qemu-system-x86_64 -machine q35,accel=tcg -m 256M -nodefaults -nographic -no-reboot -serial stdio
-//! -kernel vmlinuz -initrd initramfs.cpio -append "console=ttyS0 quiet panic=-1 netctl.ip=…"`.
+//! -kernel vmlinuz -initrd initramfs.cpio -append "console=ttyS0 quiet panic=-1 no_timer_check netctl.ip=…"`.
 //!
 //! # What it is told, on the kernel's command line
 //! - `netctl.ip=10.0.0.11/24`, `netctl.ip6=fd00::11/64`: addresses of `eth0`. Duplicate address detection is

@@ -59,7 +59,7 @@ pub(super) const PLAN: [Planned<'static>; 8] = [
     // In the kernel and on ports of all kinds; what is only the host's is the same everywhere.
     Planned { target: "evasion", ..ORDINARY },
     // What of descriptors only the lab has; the rest asks the tun driver, which is the same everywhere.
-    Planned { target: "descriptors", arguments: &["vhost::"], minutes: 5, ..ORDINARY },
+    Planned { target: "descriptors", arguments: &["vhost::"], minutes: 10, ..ORDINARY },
     Planned { target: "vm", arguments: &["vhost::"], minutes: 8, ..ORDINARY },
     // Crashes are tried on a model of the NIC, too (tests/tests/ports/pools).
     Planned { target: "sriov", needs: &[Feature::Igb], left_out: &["crashes::"], ..ORDINARY },

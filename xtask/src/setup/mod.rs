@@ -37,7 +37,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 15] = [
+const NEEDS: [Need; 16] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -61,6 +61,12 @@ const NEEDS: [Need; 15] = [
         purpose: "a second look at programs and maps",
         find: || find_program("bpftool"),
         source: Source::Packages(&["bpftool"]),
+    },
+    Need {
+        name: "ethtool",
+        purpose: "what a tap's queues were opened with",
+        find: || find_program("ethtool"),
+        source: Source::Packages(&["ethtool"]),
     },
     Need {
         name: "qemu-system-x86_64",

@@ -16,10 +16,6 @@ use crate::libvirt::Edit;
 use crate::network::{self, Consent, Netlink, Observed};
 use crate::state::State;
 
-/// Between an upgrade and the next `apply` it is not known whose interfaces are whose.
-const OTHER_VERSION: &str = "a netctl of another version has applied what runs here, and this one cannot read it; run \
-                             `netctl upgrade`";
-
 /// What runs, which nobody else changes meanwhile.
 pub(super) struct Running<'a> {
     bpffs: &'a Path,
@@ -32,7 +28,7 @@ impl<'a> Running<'a> {
     /// `None` if nothing was applied.
     ///
     /// # Errors
-    /// What runs cannot be read: then it is not known whose the interfaces are.
+    /// What runs cannot be read, as of another version: then it is not known whose the interfaces are.
     pub(super) fn begin(bpffs: &'a Path) -> Result<Option<Self>, Error> {
         match Pins::at(bpffs) {
             Err(KernelError::NoBpffs(_)) => return Ok(None),
@@ -40,9 +36,6 @@ impl<'a> Running<'a> {
         }
         let lock = Lock::take(bpffs)?;
         let state = match State::read(bpffs) {
-            Err(Error::Kernel(KernelError::OtherVersion { .. } | KernelError::NewerVersion { .. })) => {
-                return Err(Error::Edit(OTHER_VERSION.to_owned()));
-            }
             Err(Error::Kernel(KernelError::NotRunning(_))) => return Ok(None),
             other => other?,
         };
