@@ -206,7 +206,8 @@ struct Guards {
     router: Option<bool>,
     /// The guest answers nobody as a DHCP server. Default: true.
     dhcp_server: Option<bool>,
-    /// The guest sends nothing to the groups of switches (STP, LACP, LLDP, pause). Default: true.
+    /// The guest sends nothing to the groups of switches (LACP, LLDP, EAPOL, pause). STP, which has no ethertype, is denied
+    /// without it, too. Default: true.
     link_control: Option<bool>,
     /// No frames of 802.3 (LLC, SNAP). Default: true.
     llc: Option<bool>,
