@@ -70,7 +70,7 @@ fn timeouts<'a>(running: &'a Policy, wanted: &'a Policy) -> impl Iterator<Item =
     let both = running.timeouts.iter().zip(&wanted.timeouts).zip(DEFAULT_TIMEOUTS);
     both.filter(|((before, after), _)| before != after).map(|((before, after), (name, _))| {
         let text =
-            format!("{name}: {} becomes {}", config::print_timeout(*before), config::print_timeout(*after));
+            format!("{name}: {} becomes {}", config::print_seconds(*before), config::print_seconds(*after));
         RuleChange { sign: Sign::Change, what: "timeout", line: 0, text }
     })
 }

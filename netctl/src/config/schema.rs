@@ -336,7 +336,7 @@ impl JsonSchema for Timeouts {
         let time = json!({
             "anyOf": [
                 { "type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT },
-                { "type": "string", "pattern": "^[0-9]+[smhd]$" },
+                { "type": "string", "pattern": "^[0-9]+[smhd]?$" },
             ],
         });
         let properties: serde_json::Map<String, Value> =
