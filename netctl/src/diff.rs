@@ -104,11 +104,7 @@ fn identity(port: &Port) -> String {
     };
     let guarding = config::print_guarding(port);
     let separator = if guarding.is_empty() { "" } else { ", " };
-    let limits = match port.limits.to_string() {
-        none if none.is_empty() => none,
-        limits => format!(" limits {limits}"),
-    };
-    format!("{} {} [{addresses}]{separator}{guarding}{limits}", port.network, port.mac)
+    format!("{} {} [{addresses}]{separator}{guarding}", port.network, port.mac)
 }
 
 fn named<T: PartialEq + fmt::Debug>(
