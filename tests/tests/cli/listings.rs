@@ -277,6 +277,29 @@ fn stats_are_the_same_as_a_table_and_as_json() {
 }
 
 #[test]
+fn a_flow_table_that_is_too_small_is_told_of() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let guest = guest(sandbox);
+        assert_eq!(lab.sh("netctl stats --json").expect_code(0).json()["full_tables"], json!([]));
+        // More flows than a port remembers.
+        for port in 20_000..29_000 {
+            let socket = std::net::UdpSocket::bind(("10.0.0.1", port)).unwrap();
+            socket.send_to(b"?", ("10.0.0.11", 5353)).unwrap();
+            guest.drain().unwrap();
+        }
+        let (text, json) = unchanging_stats(&lab);
+        let tables = json["full_tables"].as_array().unwrap();
+        let [table] = &tables[..] else { panic!("{json:#}") };
+        assert!(table["port"] == "web1" && table["evicted"].as_u64().unwrap() > 500, "{table}");
+        let line =
+            "{port}: {evicted} flows gave way to new ones in its table of {size}, of which {live} are live";
+        assert!(text.contains(&filled(line, table)), "{text}");
+    });
+}
+
+#[test]
 fn limits_and_what_they_dropped_are_the_same_as_a_table_and_as_json() {
     Sandbox::run(|sandbox| {
         let lab = Lab::new(sandbox);
