@@ -1,5 +1,6 @@
 //! What can be typed. Each doc comment is the help text.
 
+mod duration;
 mod fd;
 mod libvirt;
 mod policy;
@@ -206,10 +207,10 @@ pub struct ApplyArgs {
     /// Fail, and say who it is, where another netctl is changing the host; the default is to wait.
     #[arg(long)]
     pub no_wait: bool,
-    /// Put back what ran before unless `netctl confirm`, or `yes` at this terminal, comes within this time (60s, 5m).
+    /// Put back what ran before unless `netctl confirm`, or `yes` at this terminal, comes within this time (60s, 5m, 2h), a day at most.
     ///
     /// Also if the connection of this terminal is lost meanwhile. Exits with 1 if it came to that.
-    #[arg(long, value_name = "TIME", value_parser = crate::cmd::parse_limit)]
+    #[arg(long, value_name = "TIME", value_parser = duration::limit)]
     pub confirm: Option<std::time::Duration>,
     /// Print what would change, and change nothing.
     #[arg(long)]

@@ -70,7 +70,7 @@ fn timeouts<'a>(running: &'a Policy, wanted: &'a Policy) -> impl Iterator<Item =
     let both = running.timeouts.iter().zip(&wanted.timeouts).zip(DEFAULT_TIMEOUTS);
     both.filter(|((before, after), _)| before != after).map(|((before, after), (name, _))| {
         let text =
-            format!("{name}: {} becomes {}", config::print_timeout(*before), config::print_timeout(*after));
+            format!("{name}: {} becomes {}", config::print_seconds(*before), config::print_seconds(*after));
         RuleChange { sign: Sign::Change, what: "timeout", line: 0, text }
     })
 }
@@ -104,11 +104,7 @@ fn identity(port: &Port) -> String {
     };
     let guarding = config::print_guarding(port);
     let separator = if guarding.is_empty() { "" } else { ", " };
-    let limits = match port.limits.to_string() {
-        none if none.is_empty() => none,
-        limits => format!(" limits {limits}"),
-    };
-    format!("{} {} [{addresses}]{separator}{guarding}{limits}", port.network, port.mac)
+    format!("{} {} [{addresses}]{separator}{guarding}", port.network, port.mac)
 }
 
 fn named<T: PartialEq + fmt::Debug>(

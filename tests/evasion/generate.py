@@ -17,8 +17,8 @@ import tempfile
 import scapy
 
 import corpus
-from subjects import controls, discovery, errors, extensions, fragments, lengths, link, options, resolution
-from subjects import revoked, sources, tcp, tunnels
+from subjects import answers, controls, discovery, errors, extensions, fragments, lengths, link, options
+from subjects import resolution, revoked, sources, tcp, tunnels
 
 SCAPY = "2.6.1"
 FILES = ("hostile.pcap", "expected.toml")
@@ -29,7 +29,7 @@ def main():
         sys.exit(f"scapy {SCAPY} makes the files that are checked in; this is {scapy.__version__}")
     for subject in (controls, sources, resolution, discovery, link, tunnels, options, extensions, fragments):
         subject.add()
-    for subject in (lengths, tcp, errors, revoked):
+    for subject in (lengths, tcp, errors, answers, revoked):
         subject.add()
     here = pathlib.Path(__file__).parent
     if sys.argv[1:] != ["--check"]:

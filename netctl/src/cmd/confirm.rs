@@ -242,21 +242,3 @@ fn silence() {
         let _ = nix::unistd::dup2_stderr(&null);
     }
 }
-
-/// `60s`, `5m`, `90` (seconds); at most a day.
-pub(crate) fn parse_limit(text: &str) -> Result<Duration, String> {
-    let (digits, unit) = match text.strip_suffix(['s', 'm', 'h']) {
-        Some(digits) => (digits, &text[digits.len()..]),
-        None => (text, "s"),
-    };
-    let factor = match unit {
-        "m" => 60,
-        "h" => 3600,
-        _ => 1,
-    };
-    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    match seconds {
-        Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
-        _ => Err("a time such as 60s or 5m is wanted, from 1s to 24h".to_owned()),
-    }
-}

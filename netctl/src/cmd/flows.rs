@@ -9,6 +9,7 @@ use netctl_common::abi::{FlowEntry, FlowKey};
 use netctl_common::flow;
 use netctl_common::verdict::{Action, Direction};
 use serde::Serialize;
+pub(super) use summary::SummaryRow;
 
 use crate::cli::FlowsArgs;
 use crate::error::{Error, Outcome};

@@ -26,8 +26,6 @@ mod upgrade;
 use std::future::Future;
 use std::io::{self, IsTerminal};
 
-pub(crate) use confirm::parse_limit;
-
 use crate::cli::{Cli, Color, Command, FdCommand, MapCommand, NetworkCommand, PoolCommand};
 use crate::error::{Error, Outcome};
 

@@ -7,6 +7,7 @@ use netctl_common::abi::{Counter, RuleEntry, rule_flags};
 use netctl_common::verdict::{Action, Direction, REASONS, Reason};
 use serde::Serialize;
 
+use super::flows::SummaryRow;
 use super::limits::{self, LimitRow};
 use crate::cli::PortArgs;
 use crate::error::{Error, Outcome};
@@ -75,6 +76,8 @@ struct Stats {
     limits: Vec<LimitRow>,
     rules: Vec<RuleRow>,
     lost_events: Vec<LostRow>,
+    /// Flow tables whose entries gave way to new ones.
+    full_tables: Vec<SummaryRow>,
     /// Ports that rejected frames whose senders are to be told.
     rejects: Vec<RejectRow>,
 }
@@ -89,7 +92,7 @@ pub(super) fn run(bpffs: &Path, args: &PortArgs, out: &mut impl Write) -> Result
 
 fn gather(state: &State, port: Option<&str>) -> Result<Stats, Error> {
     let (mut ports, mut limits) = (Vec::new(), Vec::new());
-    let (mut lost_events, mut rejects) = (Vec::new(), Vec::new());
+    let (mut lost_events, mut full_tables, mut rejects) = (Vec::new(), Vec::new(), Vec::new());
     for port in state.ports_named(port)? {
         let (name, counters) = (port.name(), state.kernel.port_counters(port.entry.id)?);
         ports.extend(reasons(&name, &counters));
@@ -101,6 +104,7 @@ fn gather(state: &State, port: Option<&str>) -> Result<Stats, Error> {
             let (suppressed, overflowed) = (lost.suppressed, lost.overflowed);
             lost_events.push(LostRow { port: port.name(), suppressed, overflowed });
         }
+        full_tables.extend(Some(SummaryRow::of(state, port)?).filter(|table| table.pressure().is_some()));
         let Rejects { answered, unanswered } = state.kernel.rejects(port.entry.id)?;
         if answered + unanswered > 0 {
             rejects.push(RejectRow { port: port.name(), answered, unanswered });
@@ -111,7 +115,7 @@ fn gather(state: &State, port: Option<&str>) -> Result<Stats, Error> {
     }
     let rules = (0..).zip(state.kernel.rules(&state.root)?);
     let rules = rules.filter_map(|(index, counted)| rule_row(state, index, counted)).collect();
-    Ok(Stats { generation: state.root.generation, ports, limits, rules, lost_events, rejects })
+    Ok(Stats { generation: state.root.generation, ports, limits, rules, lost_events, full_tables, rejects })
 }
 
 /// Only what was counted at all.
@@ -154,6 +158,9 @@ fn write_tables(stats: &Stats, out: &mut impl Write) -> io::Result<()> {
             "\n{}: {} events over its rate, {} with the ring full",
             lost.port, lost.suppressed, lost.overflowed
         )?;
+    }
+    for pressure in stats.full_tables.iter().filter_map(SummaryRow::pressure) {
+        writeln!(out, "\n{pressure}")?;
     }
     for RejectRow { port, answered, unanswered } in &stats.rejects {
         writeln!(out, "\n{port}: {answered} rejected frames answered, {unanswered} over its rate")?;

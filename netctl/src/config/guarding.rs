@@ -1,8 +1,11 @@
 //! What a port is held to besides the rules: guards, VLANs, limits.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use netctl_common::abi::guards;
+use netctl_common::limit::Limit;
+use netctl_common::verdict::Direction;
 
 /// Guards that are on: bits of [`netctl_common::abi::guards`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +14,13 @@ pub struct Guards(pub u32);
 impl Default for Guards {
     fn default() -> Self {
         Self(guards::ALL)
+    }
+}
+
+impl Guards {
+    /// Those that are off, by name.
+    pub fn off(self) -> impl Iterator<Item = &'static str> {
+        guards::NAMES.into_iter().filter(move |(_, guard)| self.0 & guard == 0).map(|(name, _)| name)
     }
 }
 
@@ -26,11 +36,40 @@ pub struct Vlans {
     pub native_untagged: bool,
 }
 
+impl Vlans {
+    /// As a document says it: `vlan`, with 0 for none beside a trunk.
+    pub fn untagged(&self) -> Option<u16> {
+        self.access.or(self.native_untagged.then_some(0))
+    }
+
+    /// Those of the trunk, with those that follow one another as one range.
+    pub fn ranges(&self) -> Vec<RangeInclusive<u16>> {
+        let mut runs: Vec<RangeInclusive<u16>> = Vec::new();
+        for vlan in &self.trunk {
+            match runs.last_mut() {
+                Some(run) if run.end() + 1 == *vlan => *run = *run.start()..=*vlan,
+                _ => runs.push(*vlan..=*vlan),
+            }
+        }
+        runs
+    }
+}
+
 /// Rates that a port may not exceed, by direction as seen from the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     pub from_guest: DirectionLimits,
     pub to_guest: DirectionLimits,
+}
+
+impl Limits {
+    /// Those that there are.
+    pub fn each(&self) -> impl Iterator<Item = (Direction, Limit, Rate)> {
+        let sides = [(Direction::FromGuest, &self.from_guest), (Direction::ToGuest, &self.to_guest)];
+        sides.into_iter().flat_map(|(direction, limits)| {
+            Limit::ALL.into_iter().filter_map(move |limit| Some((direction, limit, limits.of(limit)?)))
+        })
+    }
 }
 
 /// `None` = no limit of the document's.

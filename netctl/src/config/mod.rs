@@ -6,6 +6,7 @@
 mod compare;
 mod derive;
 mod diagnostic;
+pub(crate) mod duration;
 pub mod edit;
 pub(crate) mod escape;
 mod guarding;
@@ -26,16 +27,16 @@ mod words;
 
 pub use derive::{INTERFACE_LEN, Named, interface, mac};
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
+pub use duration::print_seconds;
 pub use guarding::{DirectionLimits, Guards, Limits, Rate, Vlans};
 pub use limits::*;
 pub use model::*;
 pub use owner::{gid_of, uid_of};
 pub(crate) use parse::device::is_uuid;
-pub use parse::flows::print_timeout;
 pub use parse::port::{MAX_QUEUES, UserLookup};
 pub use parse::{Lookups, Parsed, parse, parse_bytes, parse_with, parse_with_users};
 pub use pick::{InterfaceKind, InterfaceLookup, Picked};
-pub use print::{print, print_guarding, print_rule_text};
+pub use print::{print, print_guarding, print_rule_text, print_trunk};
 pub use rate::Amount;
 pub use schema::schema;
 pub use tap::{Header, Napi, Offload, TapOptions, VNET_HEADER_LEN};

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
-pub use guarding::print_guarding;
+pub use guarding::{print_guarding, print_trunk};
 
 use super::guarding::Limits;
 use super::model::{Addresses, Config, Device, IcmpMatch, Network, Port, PortRange, Rule, Selector, Service};

@@ -206,7 +206,8 @@ struct Guards {
     router: Option<bool>,
     /// The guest answers nobody as a DHCP server. Default: true.
     dhcp_server: Option<bool>,
-    /// The guest sends nothing to the groups of switches (STP, LACP, LLDP, pause). Default: true.
+    /// The guest sends nothing to the groups of switches (LACP, LLDP, EAPOL, pause). STP, which has no ethertype, is denied
+    /// without it, too. Default: true.
     link_control: Option<bool>,
     /// No frames of 802.3 (LLC, SNAP). Default: true.
     llc: Option<bool>,
@@ -335,7 +336,7 @@ impl JsonSchema for Timeouts {
         let time = json!({
             "anyOf": [
                 { "type": "integer", "minimum": 1, "maximum": MAX_TIMEOUT },
-                { "type": "string", "pattern": "^[0-9]+[smhd]$" },
+                { "type": "string", "pattern": "^[0-9]+[smhd]?$" },
             ],
         });
         let properties: serde_json::Map<String, Value> =

@@ -46,8 +46,10 @@ fn dhcp(rows: &mut Rows) {
     row("a question to all", asks, ALLOWED);
 }
 
+/// The group of bridges.
+const STP: Mac = [0x01, 0x80, 0xc2, 0, 0, 0];
+
 fn link_control(rows: &mut Rows) {
-    const STP: Mac = [0x01, 0x80, 0xc2, 0, 0, 0];
     let control = denied(Reason::LinkControl);
     let to_group = |last: u8| eth(WEB1.mac, [0x01, 0x80, 0xc2, 0, 0, last]);
     let mut row = |name: &str, frame: Vec<u8>, expected| rows.row(name, from("web1"), frame, expected);
@@ -171,6 +173,10 @@ fn forms(rows: &mut Rows) {
     row("a length in SNAP", snap(0x05ff), llc);
     row("SNAP of another organization", own().snap([0, 0, 0xf8]).payload(0x88b5, b"x").frame(), llc);
     row("LLC", own().llc(0x42, 0x42, 3).payload(0, &[0; 35]).frame(), llc);
+    row("STP", eth(PROBE.mac, STP).llc(0x42, 0x42, 3).payload(0, &[0; 35]).frame(), llc);
+    let lldp = |number| eth(PROBE.mac, [0x01, 0x80, 0xc2, 0, 0, 0x0e]).payload(number, &[2; 50]).frame();
+    row("LLDP without a rule", lldp(ethertype::LLDP), unknown);
+    row("what a rule allows, to a group of switches", lldp(0x88b5), super::case::allow("experiment"));
     row(
         "SNAP past the frame",
         own().snap([0, 0, 0]).type_field(99).payload(0x88b5, b"x").frame(),

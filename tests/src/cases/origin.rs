@@ -6,7 +6,7 @@ use netctl_common::verdict::{Action, Reason};
 
 use super::case::{Came, Expected, Rows, allow, default, denied, flow, from, passes, to};
 use super::documents::{document, on, open};
-use super::stations::{DB1, Guest, HOST, PROBE, WEB1, WORLD, link};
+use super::stations::{DB1, Guest, HOST, PROBE, WEB1, WEB2, WORLD, link};
 use super::{Sequence, Subject};
 use crate::frame::{
     ACK, BROADCAST, Build, Carrier, Mac, Network, OVERRIDE, SYN, eth, group_mac, mac, solicited_node,
@@ -23,6 +23,8 @@ pub(super) fn subjects() -> Vec<Subject> {
     let local = "kind = \"vepa\"\nhairpin = \"local\"\nuplinks = [\"eth1\"]\n";
     let vepa = "kind = \"vepa\"\nuplinks = [\"eth1\"]\n";
     let far = format!("{FAR_PORT}{}", open());
+    let without = |text: &str| without_guard(text, &DB1);
+    let (far_without, macvlan_without) = (without(&far), without(&on(macvlan)));
     vec![
         Subject { name: "origin on a bridge", document: far, cases: on_bridge() },
         Subject { name: "origin on a macvlan", document: on(macvlan), cases: on_macvlan(true) },
@@ -32,7 +34,49 @@ pub(super) fn subjects() -> Vec<Subject> {
             cases: on_macvlan(false),
         },
         Subject { name: "origin on a vepa", document: on(vepa), cases: on_vepa() },
+        Subject { name: "no origin on a bridge", document: far_without, cases: without_on_bridge() },
+        Subject { name: "no origin on a macvlan", document: macvlan_without, cases: without_on_macvlan() },
     ]
+}
+
+/// The document with the guard of one port off.
+fn without_guard(text: &str, guest: &Guest) -> String {
+    let mac = format!("mac = \"{}\"\n", crate::frame::mac_text(guest.mac));
+    assert_eq!(text.matches(&mac).count(), 1, "{text}");
+    text.replace(&mac, &format!("{mac}guards = {{ origin = false }}\n"))
+}
+
+/// `db1` takes everyone's word, and `web2` still takes nobody's.
+fn without_on_bridge() -> Vec<super::Case> {
+    let mut rows = Rows::default();
+    let nobody = mac(0x77);
+    for came in [Came::By("web2"), Came::By("far1"), Came::Outside, Came::Bridge] {
+        let at = to("db1").came(came);
+        for (whose, guest) in [("a guest's", &WEB1), ("the host's", &HOST), ("the world's", &WORLD)] {
+            rows.both(&format!("{whose} addresses, {came:?}"), at, (guest, &DB1), udp, ALLOWED);
+            let routed = as_other(nobody, guest);
+            rows.both(&format!("{whose} IP address, {came:?}"), at, (&routed, &DB1), udp, ALLOWED);
+            let masked = as_other(guest.mac, &WORLD);
+            rows.both(&format!("{whose} MAC address, {came:?}"), at, (&masked, &DB1), udp, ALLOWED);
+        }
+        resolution(&mut rows, came, ALLOWED);
+    }
+    let guarded = to("web2").came(Came::Outside);
+    rows.both("a guest's addresses, at a port with the guard", guarded, (&WEB1, &WEB2), udp, STOLEN);
+    rows.0
+}
+
+fn without_on_macvlan() -> Vec<super::Case> {
+    let mut rows = Rows::default();
+    for came in [Came::By("web2"), Came::Outside, Came::Unseen] {
+        let at = to("db1").came(came);
+        rows.both(&format!("a guest's addresses, {came:?}"), at, (&WEB1, &DB1), udp, ALLOWED);
+        let group = eth(mac(0x77), BROADCAST).ipv4(WEB1.v4, "255.255.255.255").udp(1, 2).frame();
+        rows.row(&format!("to everyone, {came:?}"), at, group, ALLOWED);
+    }
+    let guarded = to("web2").came(Came::Outside);
+    rows.both("a guest's addresses, at a port with the guard", guarded, (&WEB1, &WEB2), udp, STOLEN);
+    rows.0
 }
 
 fn udp(ip: Network) -> Vec<u8> {
@@ -172,6 +216,16 @@ pub(super) fn sequences() -> Vec<Sequence> {
             .apply(&without)
             .then(wire, segment(ACK), STOLEN)
             .then(port, segment(ACK), flow("service"));
+        all.push(sequence);
+        let unguarded = without_guard(&text, &DB1);
+        let sequence =
+            Sequence::new(format!("without the guard a flow goes on from anywhere ({family})"), &unguarded)
+                .then(port, segment(SYN), allow("service"))
+                .then(wire, segment(ACK), flow("service"))
+                .then(other, segment(ACK), flow("service"))
+                .apply(&text)
+                .then(wire, segment(ACK), STOLEN)
+                .then(port, segment(ACK), flow("service"));
         all.push(sequence);
     }
     for (family, ip) in super::stations::ip_of(&DB1, &WEB1) {

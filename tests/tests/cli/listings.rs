@@ -106,6 +106,7 @@ fn networks_ports_and_maps_are_the_same_as_a_table_and_as_json() {
             ("QUEUES", "{queues}"),
             ("GROUPS", "{groups}"),
             ("ADDRESSES", "{addresses}"),
+            ("VLANS, GUARDS, LIMITS", ""),
         ];
         listing(&lab, "netctl port list", ports);
         let maps: Columns = &[
@@ -119,6 +120,40 @@ fn networks_ports_and_maps_are_the_same_as_a_table_and_as_json() {
             ("WHAT IT HOLDS", "{what}"),
         ];
         listing(&lab, "netctl map list", maps);
+    });
+}
+
+#[test]
+fn ports_show_their_vlans_the_guards_that_are_off_and_their_limits() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        let held = "vlan = 10\nvlans = [20, \"30-31\", 32]\nguards = { llc = false, router = false }\n\
+                    limits = { from-guest = { bits = \"100M\", broadcast = { rate = 50, burst = 5 } } }";
+        let trunk = "vlan = 0\nvlans = [7]\nlimits = { to-guest = { new-flows = 9 } }";
+        let text = DOCUMENT.replacen("groups = [\"web\"]", held, 1).replacen("groups = [\"db\"]", trunk, 1);
+        let rules = text.find("rules").unwrap();
+        lab.write("host.toml", &text[..rules]);
+        lab.apply();
+        let text = lab.sh("netctl port list").expect_code(0).stdout;
+        let cells: Vec<String> =
+            table(&text).into_iter().map(|mut row| row.remove("VLANS, GUARDS, LIMITS").unwrap()).collect();
+        let limits = "{ from-guest = { bits = \"100M\", broadcast = { rate = 50, burst = 5 } } }";
+        assert_eq!(
+            cells,
+            [
+                "vlan 0, vlans 7, limits { to-guest = { new-flows = 9 } }".to_owned(),
+                format!("vlan 10, vlans 20 30-32, without guard router, without guard llc, limits {limits}"),
+            ]
+        );
+        let rows = lab.sh("netctl port list --json").expect_code(0).json();
+        let of = |key: &str| [rows[0][key].clone(), rows[1][key].clone()];
+        assert_eq!(of("vlan"), [json!(0), json!(10)]);
+        assert_eq!(of("vlans"), [json!(["7"]), json!(["20", "30-32"])]);
+        assert_eq!(of("guards_off"), [json!([]), json!(["router", "llc"])]);
+        let limit = |direction: &str, limit: &str, rate: u64, burst: u64| json!({ "direction": direction, "limit": limit, "rate": rate, "burst": burst });
+        let from_guest =
+            [limit("from-guest", "bits", 100_000_000, 250_000), limit("from-guest", "broadcast", 50, 5)];
+        assert_eq!(of("limits"), [json!([limit("to-guest", "new-flows", 9, 64)]), json!(from_guest)]);
     });
 }
 
@@ -238,6 +273,29 @@ fn stats_are_the_same_as_a_table_and_as_json() {
         ];
         same(rules, &json["rules"], by_rule, &[]);
         assert_eq!((&json["rules"][2]["packets"], &json["rules"][3]["packets"]), (&1.into(), &1.into()));
+    });
+}
+
+#[test]
+fn a_flow_table_that_is_too_small_is_told_of() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let guest = guest(sandbox);
+        assert_eq!(lab.sh("netctl stats --json").expect_code(0).json()["full_tables"], json!([]));
+        // More flows than a port remembers.
+        for port in 20_000..29_000 {
+            let socket = std::net::UdpSocket::bind(("10.0.0.1", port)).unwrap();
+            socket.send_to(b"?", ("10.0.0.11", 5353)).unwrap();
+            guest.drain().unwrap();
+        }
+        let (text, json) = unchanging_stats(&lab);
+        let tables = json["full_tables"].as_array().unwrap();
+        let [table] = &tables[..] else { panic!("{json:#}") };
+        assert!(table["port"] == "web1" && table["evicted"].as_u64().unwrap() > 500, "{table}");
+        let line =
+            "{port}: {evicted} flows gave way to new ones in its table of {size}, of which {live} are live";
+        assert!(text.contains(&filled(line, table)), "{text}");
     });
 }
 

@@ -1,15 +1,16 @@
-//! `netctl flows --summary`.
+//! `netctl flows --summary`: how full the table of a port is; in `netctl stats`, where it was too small.
 
 use serde::Serialize;
 
 use crate::cli::PortArgs;
 use crate::error::Error;
 use crate::kernel::attach::FLOWS_PER_PORT;
+use crate::kernel::running::RunningPort;
 use crate::output::Row;
 use crate::state::State;
 
 #[derive(Serialize)]
-pub(super) struct SummaryRow {
+pub(in crate::cmd) struct SummaryRow {
     port: String,
     /// Entries that the table has room for.
     size: u32,
@@ -34,10 +35,10 @@ impl Row for SummaryRow {
     }
 }
 
-pub(super) fn rows(state: &State, args: &PortArgs) -> Result<Vec<SummaryRow>, Error> {
-    let now = crate::kernel::running::now();
-    let mut rows = Vec::new();
-    for port in state.ports_named(args.port.as_deref())? {
+impl SummaryRow {
+    /// Reads the port's table.
+    pub(in crate::cmd) fn of(state: &State, port: &RunningPort) -> Result<Self, Error> {
+        let now = crate::kernel::running::now();
         let flows = state.kernel.flows(port.entry.id)?;
         // After the table, so that no entry was read that is not counted.
         let made = state.kernel.flows_made(port.entry.id)?;
@@ -46,7 +47,7 @@ pub(super) fn rows(state: &State, args: &PortArgs) -> Result<Vec<SummaryRow>, Er
             .iter()
             .filter(|(key, entry)| !key.is_fragment() && entry.is_live(key.protocol, now, timeouts));
         let entries = flows.len() as u64;
-        rows.push(SummaryRow {
+        Ok(Self {
             port: port.name(),
             size: FLOWS_PER_PORT,
             entries,
@@ -55,7 +56,18 @@ pub(super) fn rows(state: &State, args: &PortArgs) -> Result<Vec<SummaryRow>, Er
             reused: made.bytes,
             // Nothing else takes entries away.
             evicted: made.packets.saturating_sub(entries),
-        });
+        })
     }
-    Ok(rows)
+
+    /// What is to be told of a table that was too small.
+    pub(in crate::cmd) fn pressure(&self) -> Option<String> {
+        let Self { port, size, live, evicted, .. } = self;
+        (*evicted > 0).then(|| {
+            format!("{port}: {evicted} flows gave way to new ones in its table of {size}, of which {live} are live")
+        })
+    }
+}
+
+pub(super) fn rows(state: &State, args: &PortArgs) -> Result<Vec<SummaryRow>, Error> {
+    state.ports_named(args.port.as_deref())?.into_iter().map(|port| SummaryRow::of(state, port)).collect()
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::JsonArgs;
+use crate::cmd::limits::LimitRate;
 use crate::cmd::{block_on, confirm};
-use crate::config::{Addresses, Device, Port, PortKind};
+use crate::config::{Addresses, Device, Port, PortKind, print_guarding, print_trunk};
 use crate::error::{Error, Outcome};
 use crate::kernel::attach::AttachPort;
 use crate::kernel::running::RunningPort;
@@ -31,6 +32,16 @@ struct PortRow {
     addresses: Vec<String>,
     groups: Vec<String>,
     queues: u16,
+    /// Of what the guest sends and gets untagged; 0 = none, beside `vlans`.
+    vlan: Option<u16>,
+    /// Whose tags the guest may send and get: `20`, `30-39`.
+    vlans: Vec<String>,
+    /// By name.
+    guards_off: Vec<&'static str>,
+    limits: Vec<LimitRate>,
+    /// VLANs, guards and limits for the table.
+    #[serde(skip)]
+    guarding: String,
     /// `up`, or the first thing that is wrong.
     state: String,
     /// The interface is someone else's.
@@ -42,8 +53,18 @@ struct PortRow {
 }
 
 impl Row for PortRow {
-    const HEADS: &'static [&'static str] =
-        &["PORT", "NETWORK", "KIND", "INTERFACE", "STATE", "MAC", "QUEUES", "GROUPS", "ADDRESSES"];
+    const HEADS: &'static [&'static str] = &[
+        "PORT",
+        "NETWORK",
+        "KIND",
+        "INTERFACE",
+        "STATE",
+        "MAC",
+        "QUEUES",
+        "GROUPS",
+        "ADDRESSES",
+        "VLANS, GUARDS, LIMITS",
+    ];
     fn cells(&self) -> Vec<String> {
         vec![
             self.name.clone(),
@@ -57,6 +78,7 @@ impl Row for PortRow {
             self.queues.to_string(),
             self.groups.join(","),
             self.addresses.join(","),
+            self.guarding.clone(),
         ]
     }
 }
@@ -94,6 +116,11 @@ fn row((name, port): (&String, &Port), state: &State, observed: &Observed) -> Re
         },
         groups: groups.map(|(group, _)| group.clone()).collect(),
         queues: port.queues,
+        vlan: port.vlans.untagged(),
+        vlans: print_trunk(&port.vlans),
+        guards_off: port.guards.off().collect(),
+        limits: LimitRate::all(&port.limits),
+        guarding: print_guarding(port),
         state: condition.to_string(),
         adopted: port.device == Device::Adopted,
         audit: is_audited(&state.config, name),

@@ -40,7 +40,9 @@ fn without(guard: u32) -> &'static str {
         }
         guards::ROUTER => "can make itself the router of all guests that hear it",
         guards::DHCP_SERVER => "can give addresses, routers and resolvers to all guests that hear it",
-        guards::LINK_CONTROL => "can speak the control protocols of switches (STP, LACP, LLDP, pause)",
+        guards::LINK_CONTROL => {
+            "can speak those control protocols of switches whose ethertype a rule allows (LACP, LLDP, EAPOL, pause)"
+        }
         guards::LLC => "can send and get frames of 802.3, which a rule for their ethertype allows",
         guards::OPTIONS => "can send and get source routes: rules judge only the next hop of them",
         guards::MARTIAN => "can send and get packets of addresses that none on a wire has, such as 127.0.0.1",

@@ -1,59 +1,48 @@
-//! `guards`, `vlan` and `vlans` of a port: what differs from the default.
+//! `guards`, `vlan` and `vlans` of a port, and its `limits`: what differs from the default.
 
 use std::fmt;
-
-use netctl_common::abi::guards;
+use std::ops::RangeInclusive;
 
 use super::List;
-use crate::config::guarding::{Guards, Vlans};
+use crate::config::guarding::{Limits, Vlans};
 use crate::config::model::Port;
 
 pub(super) fn print_port(f: &mut fmt::Formatter<'_>, port: &Port) -> fmt::Result {
-    let off: Vec<String> = off(port.guards).map(|name| format!("{name} = false")).collect();
+    let off: Vec<String> = port.guards.off().map(|name| format!("{name} = false")).collect();
     if !off.is_empty() {
         writeln!(f, "guards = {{ {} }}", off.join(", "))?;
     }
-    let Vlans { access, trunk, native_untagged } = &port.vlans;
-    if let Some(vlan) = access.or(native_untagged.then_some(0)) {
+    if let Some(vlan) = port.vlans.untagged() {
         writeln!(f, "vlan = {vlan}")?;
     }
-    if !trunk.is_empty() {
-        writeln!(f, "vlans = {}", List(ranges(&port.vlans).into_iter()))?;
+    if !port.vlans.trunk.is_empty() {
+        let quoted = |vlans: String| if vlans.contains('-') { format!("\"{vlans}\"") } else { vlans };
+        writeln!(f, "vlans = {}", List(print_trunk(&port.vlans).into_iter().map(quoted)))?;
     }
     Ok(())
 }
 
-/// Guards that are off, by name.
-fn off(on: Guards) -> impl Iterator<Item = &'static str> {
-    guards::NAMES.into_iter().filter(move |(_, guard)| on.0 & guard == 0).map(|(name, _)| name)
-}
-
-/// The VLANs of a trunk: `10` and `"20-30"`.
-fn ranges(vlans: &Vlans) -> Vec<String> {
-    let mut runs: Vec<(u16, u16)> = Vec::new();
-    for vlan in &vlans.trunk {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == *vlan => *last = *vlan,
-            _ => runs.push((*vlan, *vlan)),
-        }
-    }
-    let text = |(first, last)| match first == last {
-        true => format!("{first}"),
-        false => format!("\"{first}-{last}\""),
+/// The VLANs of a trunk: `10` and `20-30`.
+pub fn print_trunk(vlans: &Vlans) -> Vec<String> {
+    let text = |range: RangeInclusive<u16>| match range.into_inner() {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first}-{last}"),
     };
-    runs.into_iter().map(text).collect()
+    vlans.ranges().into_iter().map(text).collect()
 }
 
-/// What a port has besides its addresses, for one line: `vlan 10, without router`. Empty where that is the default.
+/// What a port has besides its addresses, for one line: `vlan 10, without guard router`. Empty where that is the default.
 pub fn print_guarding(port: &Port) -> String {
-    let Vlans { access, native_untagged, .. } = &port.vlans;
     let mut parts = Vec::new();
-    if let Some(vlan) = access.or(native_untagged.then_some(0)) {
+    if let Some(vlan) = port.vlans.untagged() {
         parts.push(format!("vlan {vlan}"));
     }
     if !port.vlans.trunk.is_empty() {
-        parts.push(format!("vlans {}", ranges(&port.vlans).join(" ").replace('"', "")));
+        parts.push(format!("vlans {}", print_trunk(&port.vlans).join(" ")));
     }
-    parts.extend(off(port.guards).map(|name| format!("without guard {name}")));
+    parts.extend(port.guards.off().map(|name| format!("without guard {name}")));
+    if port.limits != Limits::default() {
+        parts.push(format!("limits {}", port.limits));
+    }
     parts.join(", ")
 }

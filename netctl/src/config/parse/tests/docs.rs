@@ -1,6 +1,7 @@
 //! docs/document.md: every document in it is tried, and every table that repeats the code is compared.
 
 use crate::config::derive::{self, Named};
+use crate::config::duration::print_seconds;
 use crate::config::limits::*;
 use crate::config::model::IcmpMatch;
 use crate::config::parse::section::Field;
@@ -103,7 +104,7 @@ fn the_limits_in_the_reference_are_the_limits() {
 #[test]
 fn every_timeout_is_in_the_reference_with_its_default() {
     for (name, seconds) in netctl_common::flow::DEFAULT_TIMEOUTS {
-        let row = format!("| `{name}` | {} |", flows::print_timeout(seconds));
+        let row = format!("| `{name}` | {} |", print_seconds(seconds));
         assert!(TEXT.contains(&row), "no row {row}");
     }
 }
