@@ -19,8 +19,11 @@ mod lab;
 mod live;
 #[path = "evasion/ports.rs"]
 mod ports;
+#[path = "evasion/table.rs"]
+mod table;
 
-use netctl_tests::evasion::{CLOSED, OPEN, PENDING};
+use kind::Kind;
+use netctl_tests::evasion::{CLOSED, Case, OPEN, PENDING, cases};
 
 /// The rules that a step of the corpus applies.
 fn rules(policy: &str) -> &'static [&'static str] {
@@ -29,6 +32,17 @@ fn rules(policy: &str) -> &'static [&'static str] {
         "closed" => CLOSED,
         other => panic!("the corpus has no policy {other:?}"),
     }
+}
+
+/// The cases for a kind of network; `NETCTL_ATTACK` leaves one row of the table in docs/security.md.
+fn cases_for(kind: &Kind) -> Vec<Case> {
+    let mut cases = cases().unwrap();
+    if let Ok(attack) = std::env::var("NETCTL_ATTACK") {
+        cases.retain(|case| case.attack == attack);
+        assert!(!cases.is_empty(), "docs/security.md has no attack {attack:?}");
+    }
+    cases.retain(|case| case.is_for(kind.name));
+    cases
 }
 
 /// Nothing of what is left after the pending cases are taken out.

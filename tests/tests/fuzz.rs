@@ -10,6 +10,8 @@ mod lab;
 #[path = "kernel/live.rs"]
 #[allow(dead_code, reason = "of the kernel's tests, which need all of it")]
 mod live;
+#[path = "fuzz/progress.rs"]
+mod progress;
 #[path = "fuzz/targets.rs"]
 mod targets;
 

@@ -9,8 +9,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// Packages that build for the host.
-pub(crate) const HOST: [&str; 3] = ["--workspace", "--exclude", "netctl-ebpf"];
+/// Packages that build for the host. The fuzz targets without their default feature, which builds libFuzzer: they are checked, and
+/// cargo-fuzz links them.
+pub(crate) const HOST: [&str; 4] = ["--workspace", "--exclude", "netctl-ebpf", "--no-default-features"];
 
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> PathBuf {

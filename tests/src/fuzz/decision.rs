@@ -7,8 +7,10 @@ use netctl_common::decide::{Facts, decide};
 use super::mutate::frame_of;
 use super::reference::Reference;
 use crate::cases::World;
+use crate::cases::random::RandomFrame;
 
-const PORTS: [&str; 3] = ["web1", "db1", "router1"];
+/// Those of its document.
+pub const PORTS: [&str; 3] = ["web1", "db1", "router1"];
 
 /// Next to everything is allowed between some, so that guards and flows are what is tested.
 const DOCUMENT: &str = r#"
@@ -35,6 +37,18 @@ rules = [
   { allow = "any", from = "any", to = "any" },
 ]
 "#;
+
+/// Appends a frame to a sequence.
+///
+/// # Panics
+/// If it is of none of the [`PORTS`], or too long for one.
+pub fn append(sequence: &mut Vec<u8>, frame: &RandomFrame) {
+    let port = PORTS.iter().position(|port| *port == frame.port).expect("a port of the document") as u8;
+    let len = u16::try_from(frame.bytes.len() + 1).expect("a frame");
+    sequence.extend(len.to_be_bytes());
+    sequence.push(port << 1 | frame.direction as u8);
+    sequence.extend(&frame.bytes);
+}
 
 /// Bytes: for each frame, two of its length in big-endian order, one for port and direction, the frame.
 ///

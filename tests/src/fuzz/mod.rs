@@ -7,8 +7,9 @@ mod document;
 mod mutate;
 mod parser;
 mod reference;
+pub mod seeds;
 
-pub use decision::decision;
+pub use decision::{PORTS, append, decision};
 pub use document::document;
 pub use mutate::Mutator;
 pub use parser::parser;

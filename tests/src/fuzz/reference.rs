@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use netctl::compile::reference::{Party, Query, Wanted, first_match};
+use netctl::compile::reference::{Party, Query, Wanted, first_enforced};
 use netctl::config::{Addresses, Config, Guards, Port, Vlans};
 use netctl_common::verdict::{Action, Direction, Reason, Verdict};
 use smoltcp::wire::{ArpPacket, EthernetFrame, Ipv4Packet, Ipv6Packet};
@@ -41,14 +41,23 @@ impl<'c> Reference<'c> {
         let Some(port) = self.config.ports.get(port) else {
             return if verdict.allows() { Err("no such port".to_owned()) } else { Ok(()) };
         };
-        // Guards that are off and VLANs are a document's own decision.
+        // Audit mode, guards that are off and VLANs are a document's own decision.
         if !verdict.allows()
             || port.audit
+            || self.config.policy.audit
             || port.guards != Guards::default()
             || port.vlans != Vlans::default()
         {
             return Ok(());
         }
+        // A priority tag is none (IEEE 802.1Q, 6.9.1).
+        let untagged = match frame.get(12..16) {
+            Some([0x81, 0x00, priority, 0]) if priority & 0x0f == 0 => {
+                Some([&frame[..12], &frame[16..]].concat())
+            }
+            _ => None,
+        };
+        let frame = untagged.as_deref().unwrap_or(frame);
         let ether = EthernetFrame::new_checked(frame).map_err(|_| "no Ethernet")?;
         let (source, destination) = (ether.src_addr(), ether.dst_addr());
         let from_guest = direction == Direction::FromGuest;
@@ -112,10 +121,7 @@ impl<'c> Reference<'c> {
 
     /// A rule allows it, or the other way round: then it is an answer.
     fn rules(&self, port: &Port, ip: &Ip<'_>, verdict: &Verdict) -> Result<(), String> {
-        let outside = matches!(
-            verdict.reason,
-            Reason::NeighborDiscovery | Reason::Related | Reason::Answer | Reason::Audit
-        );
+        let outside = matches!(verdict.reason, Reason::NeighborDiscovery | Reason::Related | Reason::Answer);
         let Some(transport) = ip.transport.filter(|_| !outside) else { return Ok(()) };
         let word =
             |at: usize| transport.get(at..at + 2).map_or(0, |two| u16::from_be_bytes([two[0], two[1]]));
@@ -124,7 +130,7 @@ impl<'c> Reference<'c> {
             let party = |ip: IpAddr| Party::Address { zone: zone.to_owned(), ip };
             let service = Wanted::Ip { protocol: ip.protocol, number, source_port };
             let query = Query { source: party(source), destination: party(destination), service };
-            let rule = first_match(self.config, &query);
+            let rule = first_enforced(self.config, &query);
             let policy = &self.config.policy;
             rule.map_or(policy.default, |rule| policy.rules[rule as usize].action) == Action::Allow
         };
@@ -142,7 +148,10 @@ impl<'c> Reference<'c> {
         if allowed(source, destination, forth.0, forth.1) || allowed(destination, source, back.0, back.1) {
             return Ok(());
         }
-        Err(format!("no rule allows {source} > {destination}, protocol {}, {forth:?}", ip.protocol))
+        Err(format!(
+            "no rule allows {source} > {destination}, protocol {}, {forth:?}: {verdict:?}",
+            ip.protocol
+        ))
     }
 
     fn owns(&self, port: &Port, address: IpAddr) -> bool {

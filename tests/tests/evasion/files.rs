@@ -1,9 +1,7 @@
 //! The corpus as a whole.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use netctl_common::verdict::Reason;
 use netctl_tests::evasion::{PENDING, Step, cases};
 
 #[test]
@@ -31,20 +29,4 @@ fn what_is_no_attack_passes_and_what_is_one_has_a_frame_that_does_not() {
         let right = if case.attack == "none" { !stopped || denied_by_rule } else { stopped || accepted };
         assert!(right, "{}: {}", case.attack, case.name);
     }
-}
-
-#[test]
-fn the_document_on_security_names_each_attack_each_reason_and_only_tests_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let text = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
-    let attacks: BTreeSet<_> = cases().unwrap().into_iter().map(|case| case.attack).collect();
-    for attack in attacks.iter().filter(|attack| *attack != "none") {
-        assert!(text.contains(&format!("\n| {attack} | ")), "no row for the attack {attack:?}");
-    }
-    for reason in Reason::ALL {
-        assert!(text.contains(&format!("`{}`", reason.name())), "nothing about `{}`", reason.name());
-    }
-    let named = text.split('`').skip(1).step_by(2).filter(|word| word.starts_with("tests/"));
-    let missing: Vec<_> = named.filter(|path| !root.join(path).exists()).collect();
-    assert!(missing.is_empty(), "named, but not there: {missing:?}");
 }

@@ -2,10 +2,10 @@
 
 use netctl_common::decide::{Facts, decide};
 use netctl_tests::cases::{At, Came, World};
-use netctl_tests::evasion::{OPEN, PORT, Step, cases};
+use netctl_tests::evasion::{OPEN, PORT, Step};
 
 use super::kind::BRIDGE;
-use super::{none_but_pending, rules};
+use super::{cases_for, none_but_pending, rules};
 
 #[test]
 fn every_attack_comes_out_on_the_host_as_it_is_meant() {
@@ -15,7 +15,7 @@ fn every_attack_comes_out_on_the_host_as_it_is_meant() {
     let mut world = leaked(&BRIDGE.document(OPEN));
     let mut tables = world.tables(generation);
     let mut wrong = Vec::new();
-    for case in cases().unwrap().iter().filter(|case| case.is_for(BRIDGE.name)) {
+    for case in &cases_for(&BRIDGE) {
         for step in &case.steps {
             let (number, direction, bytes, expected) = match step {
                 Step::Frame { number, direction, bytes, expected } => (number, direction, bytes, expected),

@@ -2,14 +2,14 @@
 
 use netctl_common::decide::{Facts, decide};
 use netctl_tests::cases::{At, Came};
-use netctl_tests::evasion::{OPEN, PORT, Step, cases};
+use netctl_tests::evasion::{OPEN, PORT, Step};
 use netctl_tests::sandbox::Sandbox;
 use netctl_tests::switch::Switch;
 
 use super::kind::BRIDGE;
 use super::lab::{Lab, can_run};
 use super::live::agree;
-use super::{none_but_pending, rules};
+use super::{cases_for, none_but_pending, rules};
 
 /// Of a frame; net/bpf/test_run.c wants it in one page, with room before and behind it.
 const MOST: usize = 3500;
@@ -21,7 +21,7 @@ fn every_attack_comes_out_in_the_kernel_as_it_is_meant() {
         BRIDGE.wire(&switch);
         let mut lab = Lab::new(&BRIDGE.document(OPEN));
         let (mut run, mut too_odd, mut wrong) = (0, 0, Vec::new());
-        for case in cases().unwrap().iter().filter(|case| case.is_for(BRIDGE.name)) {
+        for case in &cases_for(&BRIDGE) {
             for step in &case.steps {
                 match step {
                     Step::Apply(policy) => lab.apply(&BRIDGE.document(rules(policy))),

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use netctl::kernel::Kernel;
 use netctl_common::abi::Counter;
 use netctl_common::verdict::{Action, Direction, Reason};
-use netctl_tests::evasion::{OPEN, PORT, Step, Verdict, cases};
+use netctl_tests::evasion::{OPEN, PORT, Step, Verdict};
 use netctl_tests::frame::{Build, eth};
 use netctl_tests::tap::Tap;
 
 use super::kind::{self, BRIDGE, DB1, Host, Kind, MACVLAN, PASSTHROUGH, VEPA, WEB1, WORLD};
 use super::live::rose;
-use super::{none_but_pending, rules};
+use super::{cases_for, none_but_pending, rules};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -43,10 +43,7 @@ fn holds(kind: &Kind) {
     kind::without_guests(kind, OPEN, move |host| {
         let mut ports = Ports::new(host);
         ports.acquaint();
-        for case in cases().unwrap() {
-            if !case.is_for(kind.name) {
-                continue;
-            }
+        for case in cases_for(kind) {
             for step in &case.steps {
                 match step {
                     Step::Apply(policy) => {

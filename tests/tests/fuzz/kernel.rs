@@ -2,6 +2,8 @@
 //! and in the end the same flows.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::thread;
 use std::time::Instant;
 
 use netctl::compile::{Budget, Compiled, PortIds, compile};
@@ -18,12 +20,13 @@ use netctl_common::verdict::{Action, Verdict};
 use netctl_tests::cases::answers::answer;
 use netctl_tests::cases::random::{self, RandomFrame};
 use netctl_tests::evasion::OPEN;
-use netctl_tests::fuzz::{Mutator, Reference};
+use netctl_tests::fuzz::{Mutator, PORTS, Reference};
 use netctl_tests::policies::{self, Random};
 use netctl_tests::sandbox::Sandbox;
 
 use super::lab::{bpffs, can_run, set_clock};
 use super::live::{code, told};
+use super::progress::{Progress, Reasons};
 use super::{seed, setting};
 
 const IN_CI: u64 = 200_000;
@@ -63,68 +66,86 @@ const RULES: [&str; 4] = [
 
 #[test]
 fn host_and_kernel_have_one_verdict_about_mutated_attacks() {
-    let wanted = setting("NETCTL_FRAMES", IN_CI);
-    let (mut done, mut round, start) = (0, seed(), Instant::now());
-    let mut reasons = BTreeMap::new();
-    while done < wanted {
-        done += Sandbox::run(|sandbox| rounds(sandbox, round, &mut reasons));
-        round += 1;
+    let mutator = Mutator::new(&PORTS, MOST);
+    let (first, start) = (seed(), Instant::now());
+    let progress =
+        Mutex::new(Progress::new(first, setting("NETCTL_FRAMES", IN_CI), POLICIES * UNDER_A_POLICY));
+    // A good part of a round is waiting for the kernel: verifier, attachments, RCU after each switch.
+    let workers = 2 * thread::available_parallelism().unwrap().get();
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| work(&progress, &mutator));
+        }
+    });
+    let progress = progress.into_inner().unwrap();
+    if let Some(wrong) = progress.wrong {
+        panic!("{wrong}");
     }
     let seconds = start.elapsed().as_secs_f64();
     println!(
-        "{done} frames from seed {} in {seconds:.0} s, {:.0}/s: {reasons:?}",
-        seed(),
-        done as f64 / seconds
+        "{} frames from seeds {first} to {} in {seconds:.0} s, {:.0}/s: {:?}",
+        progress.compared,
+        progress.next - 1,
+        progress.compared as f64 / seconds,
+        progress.reasons
     );
-    let often = reasons.values().filter(|count| **count > 20).count();
-    assert!(often >= 25, "frames that all end the same way would prove little: {reasons:?}");
+    let often = progress.reasons.values().filter(|count| **count > 20).count();
+    assert!(often >= 25, "frames that all end the same way would prove little: {:?}", progress.reasons);
 }
 
-/// One kernel's state, through some policies; how many frames were compared.
-fn rounds(sandbox: &Sandbox, seed: u64, reasons: &mut BTreeMap<&'static str, u64>) -> u64 {
+/// Rounds until one is wrong, or enough is compared.
+fn work(progress: &Mutex<Progress>, mutator: &Mutator) {
+    loop {
+        let Some(seed) = progress.lock().unwrap().take() else { return };
+        let found = Sandbox::run(|sandbox| round(sandbox, seed, mutator));
+        progress.lock().unwrap().add(found);
+    }
+}
+
+/// One kernel's state, through some policies: how often each reason decided.
+///
+/// # Errors
+/// The first frame on which the two differ, and how to see it again.
+fn round(sandbox: &Sandbox, seed: u64, mutator: &Mutator) -> Result<Reasons, String> {
     let mut random = Random::new(seed);
-    let mut both = Both::new(sandbox);
-    let mutator = Mutator::new(&["web1", "db1", "router1"], MOST);
-    let (mut recent, mut compared) = (Vec::<RandomFrame>::new(), 0);
-    let mut tables: Option<HostTables<'static>> = None;
-    for policy in 0..POLICIES {
-        let attacked = policy % 4 != 3;
-        let config: &'static Config =
-            Box::leak(Box::new(if attacked { world(&mut random) } else { policies::config(&mut random) }));
-        let next = both.publish(config);
+    let host = Host::new(sandbox);
+    let policies: Vec<Policy> = (0..POLICIES).map(|number| host.policy(number, &mut random)).collect();
+    let mut both = Both::new(&host);
+    let (mut recent, mut reasons, mut compared) = (Vec::<RandomFrame>::new(), Reasons::new(), 0);
+    let mut tables: Option<HostTables<'_>> = None;
+    for (number, policy) in policies.iter().enumerate() {
+        let again = format!("NETCTL_SEED={seed} NETCTL_FRAMES=1, policy {number}");
+        let next = both.publish(policy);
         if let Some(before) = &tables {
             next.take_flows(before);
         }
-        let reference = Reference::new(config);
-        for number in 0..UNDER_A_POLICY {
+        let reference = Reference::new(&policy.config);
+        for count in 0..UNDER_A_POLICY {
             let earlier =
                 (random.chance(30) && !recent.is_empty()).then(|| recent[random.below(recent.len())].clone());
             let follows = earlier.and_then(|earlier| answer(&mut random, &earlier));
-            let frame = follows.unwrap_or_else(|| match attacked {
+            let frame = follows.unwrap_or_else(|| match policy.attacked {
                 true => mutator.frame(&mut random),
-                false => random::frame(&mut random, config),
+                false => random::frame(&mut random, &policy.config),
             });
             if !can_run(&frame.bytes) {
                 continue;
             }
-            let judged = both.compare(&next, &reference, &frame);
-            let verdict = judged.unwrap_or_else(|found| {
-                panic!(
-                    "NETCTL_SEED={seed}, policy {policy}, frame {number}: {found}\n{frame:02x?}\n{config:#?}"
-                )
-            });
+            let verdict = both.compare(&next, &reference, &frame).map_err(|found| {
+                format!("{again}, frame {count}: {found}\n{frame:02x?}\n{:#?}", policy.config)
+            })?;
             *reasons.entry(verdict.reason.name()).or_default() += 1;
             compared += 1;
             if verdict.allows() {
                 // The last two hundred.
-                let at = compared as usize % 200;
+                let at = compared % 200;
                 if recent.len() < 200 { recent.push(frame) } else { recent[at] = frame }
             }
         }
-        both.same_flows(&next).unwrap_or_else(|found| panic!("NETCTL_SEED={seed}, policy {policy}: {found}"));
+        both.same_flows(&next).map_err(|found| format!("{again}: {found}"))?;
         tables = Some(next);
     }
-    compared
+    Ok(reasons)
 }
 
 /// Of the corpus: its ports, and rules that change.
@@ -134,41 +155,70 @@ fn world(random: &mut Random) -> Config {
     netctl::document::check("world.toml", text.into_bytes()).unwrap().config
 }
 
-/// Taps with the programs on them; ports of the corpus and of random policies.
-struct Both {
-    kernel: Kernel,
-    twin: Twin,
-    live: Live,
-    interfaces: &'static BTreeMap<String, u32>,
+/// A document, and what it is compiled to.
+struct Policy {
+    config: Config,
+    compiled: Compiled,
+    /// By mutations of the corpus, at its ports; else by frames made for it.
+    attacked: bool,
+}
+
+/// Taps for the ports of the corpus and of random policies.
+struct Host {
+    interfaces: BTreeMap<String, u32>,
     ids: BTreeMap<String, u32>,
 }
 
-impl Both {
+impl Host {
     fn new(sandbox: &Sandbox) -> Self {
-        let kernel = Kernel::open_or_load(bpffs()).unwrap();
-        let (mut interfaces, mut ids) = (BTreeMap::new(), BTreeMap::new());
-        let named = ["web1", "db1", "router1"].map(str::to_owned);
-        for (id, port) in (0..).zip(named.into_iter().chain((0..7).map(|id| format!("vm{id}")))) {
-            let tap = format!("tap{id}");
-            sandbox.ip(&format!("tuntap add dev {tap} mode tap"));
-            let ifindex = std::fs::read_to_string(format!("/sys/class/net/{tap}/ifindex")).unwrap();
-            let ifindex = ifindex.trim().parse().unwrap();
-            let attached = AttachPort { name: &port, id, interface: &tap, ifindex, kind: PortKind::Tap };
-            kernel.attach(&[attached]).unwrap();
-            interfaces.insert(port.clone(), ifindex);
-            ids.insert(port, id);
+        let mut host = Self { interfaces: BTreeMap::new(), ids: BTreeMap::new() };
+        let named = PORTS.map(str::to_owned).into_iter();
+        for (id, port) in (0..).zip(named.chain((0..7).map(|id| format!("vm{id}")))) {
+            sandbox.ip(&format!("tuntap add dev {} mode tap", tap(id)));
+            let ifindex = std::fs::read_to_string(format!("/sys/class/net/{}/ifindex", tap(id))).unwrap();
+            host.interfaces.insert(port.clone(), ifindex.trim().parse().unwrap());
+            host.ids.insert(port, id);
         }
-        let (twin, live) = (kernel.twin().unwrap(), kernel.live().unwrap());
-        Self { kernel, twin, live, interfaces: Box::leak(Box::new(interfaces)), ids }
+        host
     }
 
-    fn publish(&mut self, config: &'static Config) -> HostTables<'static> {
-        let ids = PortIds::assign(&self.ids, config).unwrap();
-        let compiled: &'static Compiled =
-            Box::leak(Box::new(compile(config, &ids, &Budget::default()).unwrap()));
+    fn policy(&self, number: u64, random: &mut Random) -> Policy {
+        let attacked = number % 4 != 3;
+        let config = if attacked { world(random) } else { policies::config(random) };
+        let ids = PortIds::assign(&self.ids, &config).unwrap();
+        let compiled = compile(&config, &ids, &Budget::default()).unwrap();
+        Policy { config, compiled, attacked }
+    }
+}
+
+fn tap(id: u32) -> String {
+    format!("tap{id}")
+}
+
+/// The programs on the taps, and their twins.
+struct Both<'h> {
+    host: &'h Host,
+    kernel: Kernel,
+    twin: Twin,
+    live: Live,
+}
+
+impl<'h> Both<'h> {
+    fn new(host: &'h Host) -> Self {
+        let kernel = Kernel::open_or_load(bpffs()).unwrap();
+        for (port, id) in &host.ids {
+            let (interface, ifindex) = (&tap(*id), host.interfaces[port]);
+            let port = AttachPort { name: port, id: *id, interface, ifindex, kind: PortKind::Tap };
+            kernel.attach(&[port]).unwrap();
+        }
+        let (twin, live) = (kernel.twin().unwrap(), kernel.live().unwrap());
+        Self { host, kernel, twin, live }
+    }
+
+    fn publish(&mut self, policy: &'h Policy) -> HostTables<'h> {
         let publication = Publication {
-            compiled,
-            interfaces: self.interfaces,
+            compiled: &policy.compiled,
+            interfaces: &self.host.interfaces,
             uplinks: &[],
             bridges: &NO_BRIDGES,
             document: "",
@@ -183,8 +233,8 @@ impl Both {
         tables: &HostTables<'_>,
         reference: &Reference<'_>,
         frame: &RandomFrame,
-    ) -> Result<netctl_common::verdict::Verdict, String> {
-        let ifindex = self.interfaces.get(&frame.port).copied().unwrap_or(1);
+    ) -> Result<Verdict, String> {
+        let ifindex = self.host.interfaces.get(&frame.port).copied().unwrap_or(1);
         let kernel = self.twin.ask(frame.direction, ifindex, &frame.bytes).map_err(|e| format!("{e:?}"))?;
         set_clock(tables);
         let mut facts = Facts::default();
@@ -204,12 +254,12 @@ impl Both {
 
     /// Of the port that rejected a frame.
     fn rejects(&self, frame: &RandomFrame, verdict: &Verdict) -> Rejects {
-        let id = self.ids.get(&frame.port).filter(|_| verdict.action == Action::Reject);
+        let id = self.host.ids.get(&frame.port).filter(|_| verdict.action == Action::Reject);
         id.map_or_else(Rejects::default, |id| self.kernel.rejects(*id).unwrap())
     }
 
     fn same_flows(&self, tables: &HostTables<'_>) -> Result<(), String> {
-        let in_kernel = self.ids.values().flat_map(|id| {
+        let in_kernel = self.host.ids.values().flat_map(|id| {
             self.kernel.flows(*id).unwrap().into_iter().map(|(key, entry)| ((*id, key), timeless(entry)))
         });
         let in_kernel: BTreeMap<(u32, FlowKey), FlowEntry> = in_kernel.collect();

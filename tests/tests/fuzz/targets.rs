@@ -1,13 +1,10 @@
 //! Parser, decision and document.
 
 use netctl_tests::cases::answers::answer;
-use netctl_tests::cases::random::RandomFrame;
-use netctl_tests::fuzz::{Mutator, decision, document, parser};
+use netctl_tests::fuzz::{Mutator, PORTS, append, decision, document, parser, seeds};
 use netctl_tests::policies::Random;
 
 use super::seed;
-
-const PORTS: [&str; 3] = ["web1", "db1", "router1"];
 
 #[test]
 fn the_parser_reads_what_others_read() {
@@ -17,16 +14,6 @@ fn the_parser_reads_what_others_read() {
     for _ in 0..200_000 {
         parser(&mutator.frame(&mut random).bytes);
     }
-}
-
-/// As [`decision`] wants it.
-fn add(sequence: &mut Vec<u8>, frame: &RandomFrame) {
-    let port = PORTS.iter().position(|port| *port == frame.port).unwrap() as u8;
-    let first = port << 1 | frame.direction as u8;
-    let len = frame.bytes.len() as u16 + 1;
-    sequence.extend(len.to_be_bytes());
-    sequence.push(first);
-    sequence.extend(&frame.bytes);
 }
 
 #[test]
@@ -39,20 +26,30 @@ fn nothing_is_allowed_that_the_reference_denies() {
             let earlier = if frames.is_empty() { None } else { Some(random.pick(&frames)) };
             let follows = earlier.filter(|_| random.chance(40)).and_then(|frame| answer(&mut random, &frame));
             let frame = follows.unwrap_or_else(|| mutator.frame(&mut random));
-            add(&mut sequence, &frame);
+            append(&mut sequence, &frame);
             frames.push(frame);
         }
         decision(&sequence);
     }
 }
 
+/// Such a tag counts as none: what is behind it is judged, by the decision and by the reference.
+#[test]
+fn nothing_is_allowed_behind_a_priority_tag_that_the_reference_denies() {
+    let mutator = Mutator::new(&PORTS, 2000);
+    let mut sequence = Vec::new();
+    for seed in mutator.seeds().iter().filter(|seed| seed.bytes.len() >= 14) {
+        let mut tagged = seed.clone();
+        tagged.bytes.splice(12..12, [0x81, 0x00, 0xe0, 0x00]);
+        append(&mut sequence, &tagged);
+    }
+    decision(&sequence);
+}
+
 /// Documents that are right, and what becomes of them.
 #[test]
 fn a_document_that_is_printed_means_the_same() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/document.md");
-    let text = std::fs::read_to_string(folder).unwrap();
-    let blocks = text.split("```toml").skip(1).filter_map(|block| block.split_once("```"));
-    let seeds: Vec<Vec<u8>> = blocks.map(|(block, _)| block.as_bytes().to_vec()).collect();
+    let seeds = seeds::documents();
     assert!(seeds.len() > 5);
     seeds.iter().for_each(|seed| document(seed));
     let mut random = Random::new(seed());
