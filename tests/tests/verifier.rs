@@ -7,9 +7,9 @@ use std::path::Path;
 use netctl::kernel::Kernel;
 use netctl_tests::sandbox::Sandbox;
 
-/// Instructions that the verifier may follow in one program: two fifths of what the kernel allows, because each
+/// Instructions that the verifier may follow in one program: a tenth of what the kernel allows, because each
 /// kernel's verifier cuts off other paths.
-const BUDGET: u32 = 400_000;
+const BUDGET: u32 = 100_000;
 
 #[test]
 fn each_program_is_verified_within_the_budget() {
