@@ -30,7 +30,7 @@ impl fmt::Display for Leaks {
         }
         write!(
             f,
-            "{} descriptors, {} interfaces, {} pins, {} KiB more resident",
+            "{} descriptors, {} interfaces, {} pins, {} KiB resident",
             self.descriptors,
             self.interfaces.len(),
             self.pins,

@@ -26,6 +26,10 @@ pub struct Report {
     pub elapsed: Duration,
     pub changes: BTreeMap<&'static str, u64>,
     pub counts: Counts,
+    /// Of the whole machine, as far as the kernel's objects go.
+    pub before: Leaks,
+    pub after: Leaks,
+    /// What was not there before and belongs to no other process.
     pub left: Leaks,
 }
 
@@ -44,7 +48,9 @@ impl fmt::Display for Report {
             f,
             "{allowed} frames allowed, {denied} denied, {answers} answers by flow: all as in user space"
         )?;
-        write!(f, "left: {}", self.left)
+        writeln!(f, "before: {}", self.before)?;
+        writeln!(f, "after:  {}", self.after)?;
+        write!(f, "left:   {}", self.left)
     }
 }
 
@@ -63,7 +69,8 @@ pub fn run(seed: u64, duration: Duration) -> Result<Report> {
         let elapsed = started.elapsed();
         ensure!(counts.allowed > 0 && counts.denied > 0, "seed {seed}: hardly any frames: {counts:?}");
         let left = before.left_behind().with_context(|| format!("seed {seed}"))?;
-        Ok(Report { seed, elapsed, changes, counts, left })
+        let after = Leaks::now()?;
+        Ok(Report { seed, elapsed, changes, counts, before, after, left })
     })
 }
 
