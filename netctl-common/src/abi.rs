@@ -386,7 +386,9 @@ pub struct FlowEntry {
     pub opener: u8,
     /// [`crate::verdict::Action`]; a flow whose rule was withdrawn stays as denied until it is idle.
     pub action: u8,
-    pub reserved: [u8; 3],
+    /// 1 = in `flows`; 0 = in `openings`, where new flows push out older ones.
+    pub settled: u8,
+    pub reserved: [u8; 2],
     /// [`crate::mark::trace`] of the frames to the guest when their origin was last checked; 0 = not yet.
     pub origin: u32,
     /// TCP, by [`crate::verdict::Direction`] of the segments: the sequence number behind the last one that was sent.
@@ -398,6 +400,16 @@ pub struct FlowEntry {
     /// TCP: the number of a SYN that came inside the open connection; see [`crate::flow::seen`].
     pub reopening: u32,
     pub reserved_2: u32,
+}
+
+/// Key of `quotas`: the value is when the opener has all of its quota in the port's `flows` again, in ticks.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+pub struct QuotaKey {
+    /// Id of the port whose table it is.
+    pub port: u32,
+    /// Id of the local port that opens flows to it.
+    pub opener: u32,
 }
 
 /// A limit of a port. All zero = none.
@@ -538,12 +550,15 @@ pub mod maps {
     ];
     /// Per port.
     pub const FLOWS: &str = "flows";
+    pub const OPENINGS: &str = "openings";
     pub const PORT_COUNTERS: &str = "port_counters";
     /// The text that the generation was compiled from, in chunks of [`super::DOCUMENT_CHUNK`] bytes.
     pub const DOCUMENT: &str = "document";
     pub const LIMITS: &str = "limits";
     /// Of the limits, for each port and direction; they outlive generations.
     pub const BUCKETS: &str = "buckets";
+    /// How many flows each port may still have settle at another: [`super::QuotaKey`].
+    pub const QUOTAS: &str = "quotas";
     pub const EVENTS: &str = "events";
     pub const EVENT_BUDGET: &str = "event_budget";
     pub const REJECT_BUDGET: &str = "reject_budget";
@@ -559,6 +574,7 @@ const _: () = {
     assert!(size_of::<AddressKey>() == 20);
     assert!(size_of::<FlowKey>() == 40);
     assert!(size_of::<FlowEntry>() == 96);
+    assert!(size_of::<QuotaKey>() == 8);
     assert!(size_of::<RuleEntry>() == 40);
     assert!(size_of::<LimitsEntry>() == 2 * 16 * LIMITS);
     assert!(size_of::<Event>() == 88);

@@ -16,8 +16,8 @@ use aya_ebpf::programs::TcContext;
 use netctl_common::abi::{
     AddressEntry, AddressKey, Answer, BUCKET_ROWS, BUCKETS_SIZE, ChainEntry, Counter, DOCUMENT_CHUNK, Event,
     EventBudget, FlowEntry, FlowKey, LimitsEntry, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey,
-    PortEntry, PrefixKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, VlanSet,
-    bucket_row,
+    PortEntry, PrefixKey, QuotaKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey,
+    VlanSet, bucket_row,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
 use netctl_common::decide::{Facts, Judge, Step, Tables};
@@ -34,6 +34,8 @@ const INNER: usize = 0x1000;
 const SPARSE: usize = BPF_F_NO_PREALLOC as usize;
 const SLOTS_LEN: usize = SLOTS as usize;
 const PORTS_LEN: usize = MAX_PORTS as usize;
+/// Pairs of a port and one that opened many flows to it lately.
+const QUOTAS_LEN: usize = 16384;
 /// Bytes.
 const EVENTS_LEN: usize = 1 << 20;
 
@@ -63,6 +65,8 @@ maps! {
     LIMITS_OF = "limits": Generation<HashMap<u32, LimitsEntry, 1, SPARSE>>,
     BUCKETS = "buckets": Array<SharedBuckets, BUCKETS_LEN>,
     FLOWS = "flows": ArrayOfMaps<LruHashMap<FlowKey, FlowEntry, 64>, PORTS_LEN>,
+    OPENINGS = "openings": ArrayOfMaps<LruHashMap<FlowKey, FlowEntry, 64>, PORTS_LEN>,
+    QUOTAS = "quotas": LruHashMap<QuotaKey, u32, QUOTAS_LEN>,
     PORT_COUNTERS_OF = "port_counters": ArrayOfMaps<PerCpuArray<Counter, PORT_COUNTERS_LEN>, PORTS_LEN>,
     STRAY_COUNTERS = "stray_counters": PerCpuArray<Counter, PORT_COUNTERS_LEN>,
     EVENTS = "events": RingBuf<Event, EVENTS_LEN>,
@@ -210,12 +214,37 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn flow(&self, port: u32, key: &FlowKey) -> Result<Option<FlowRef>, Reason> {
         let table = FLOWS.get(port).ok_or(Reason::Internal)?;
+        if let Some(settled) = table.get_ptr_mut(key) {
+            return Ok(Some(FlowRef(settled)));
+        }
+        let table = OPENINGS.get(port).ok_or(Reason::Internal)?;
         Ok(table.get_ptr_mut(key).map(FlowRef))
     }
 
     #[inline(always)]
     fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool {
-        FLOWS.get(port).is_some_and(|table| table.insert(key, entry, 0).is_ok())
+        let table = if entry.settled != 0 { FLOWS.get(port) } else { OPENINGS.get(port) };
+        table.is_some_and(|table| table.insert(key, entry, 0).is_ok())
+    }
+
+    #[inline(always)]
+    fn forget_opening(&self, port: u32, key: &FlowKey) {
+        if let Some(table) = OPENINGS.get(port) {
+            // It is as good as gone where it is not there.
+            let _ = table.remove(key);
+        }
+    }
+
+    #[inline(always)]
+    fn quota(&self, key: &QuotaKey) -> Option<u32> {
+        // SAFETY: a word, which may be another pair's by now; that is off by one bucket, once.
+        unsafe { QUOTAS.get(key).copied() }
+    }
+
+    #[inline(always)]
+    fn set_quota(&self, key: &QuotaKey, full_at: u32) {
+        // Where it does not fit, nothing is taken.
+        let _ = QUOTAS.insert(key, &full_at, 0);
     }
 
     #[inline(always)]

@@ -62,6 +62,7 @@ steps! {
     step_rules: Rules,
     step_take_flow: TakeFlow,
     step_keep: Keep,
+    step_settle: Settle,
     step_judge_again: JudgeAgain,
     step_take_frame: TakeFrame,
     step_leave_fragment: LeaveFragment,

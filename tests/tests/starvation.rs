@@ -7,6 +7,8 @@
 
 #[path = "starvation/flood.rs"]
 mod flood;
+#[path = "starvation/server.rs"]
+mod server;
 #[path = "starvation/victims.rs"]
 mod victims;
 

@@ -129,8 +129,15 @@ impl<'a, T: Tables, F: Frame + ?Sized> Judge<'a, T, F> {
             entry.last_seen = now;
             entry.count(&facts.packet, self.direction);
         }
-        let action = Action::decode(u32::from(entry.action));
-        Ok(Some(as_flow(Verdict { action, reason, rule: entry.rule })))
+        let verdict = Verdict { action: Action::decode(u32::from(entry.action)), reason, rule: entry.rule };
+        let settles = entry.settles(self.direction) && self.tables.writes();
+        // Settling gives the entry back.
+        drop(entry);
+        if settles {
+            // It decides about a place in a table, and not about the frame.
+            let _ = self.ask(Step::Settle, facts);
+        }
+        Ok(Some(as_flow(verdict)))
     }
 
     /// The running policy's verdict about the first packet of a flow.

@@ -11,6 +11,7 @@ mod judge;
 mod limits;
 mod origin;
 mod related;
+mod settle;
 mod steps;
 mod vlan;
 
@@ -21,7 +22,7 @@ pub use judge::Judge;
 
 use crate::abi::{
     AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, LimitsEntry, NO_PORT, NO_RULE, PairKey,
-    PortEntry, PrefixKey, RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, port_flags,
+    PortEntry, PrefixKey, QuotaKey, RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, port_flags,
 };
 use crate::classify::{Asked, ServiceRow};
 use crate::frame::{Frame, Inner, Packet, Part};
@@ -52,8 +53,13 @@ pub trait Tables {
     fn verdict(&self, slot: u32, key: &VerdictKey) -> Result<Option<u32>, Reason>;
     fn rule(&self, slot: u32, index: u32) -> Option<&RuleEntry>;
     fn flow(&self, port: u32, key: &FlowKey) -> Result<Option<Self::Flow<'_>>, Reason>;
-    /// `false` if the table did not take it.
+    /// Into the table that [`FlowEntry::settled`] names; `false` if it did not take it.
     fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool;
+    /// That the flow has settled: its other entry is not needed any more.
+    fn forget_opening(&self, port: u32, key: &FlowKey);
+    /// See [`crate::flow::quota`].
+    fn quota(&self, key: &QuotaKey) -> Option<u32>;
+    fn set_quota(&self, key: &QuotaKey, full_at: u32);
     /// The limits of a port that has some.
     fn limits(&self, slot: u32, port: u32) -> Result<Option<&LimitsEntry>, Reason>;
     /// What `step` returns, which has the buckets of a port for itself and calls nothing; `None` where there are none.

@@ -98,18 +98,20 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
                 entry.asks_again(&facts.packet, self.direction);
                 return Ok(facts.verdict);
             }
-            entry => entry.is_some(),
+            entry => entry.map(|entry| entry.settled),
         };
         let now = self.tables.now();
         let entry = FlowEntry::open(self.direction, self.root.generation, facts.verdict.rule, now);
         let mut entry = entry.open_by(&facts.packet, self.direction, facts.picked_up);
         entry.audited = facts.audited;
         entry.origin = self.origin(&facts.packet);
-        self.insert(facts, &entry, if known { opened::AGAIN } else { opened::FLOW })?;
+        // In the place of the one that is over.
+        entry.settled = known.unwrap_or(0);
+        self.insert(facts, &entry, if known.is_some() { opened::AGAIN } else { opened::FLOW })?;
         Ok(facts.verdict)
     }
 
-    /// The one place where the flow table grows; `opened` is how.
+    /// The one place where the flow tables grow; `opened` is how.
     #[inline(always)]
     pub(super) fn insert(&self, facts: &mut Facts, entry: &FlowEntry, opened: u8) -> Decided<()> {
         let key = facts.key;

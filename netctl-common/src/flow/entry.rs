@@ -21,7 +21,8 @@ impl FlowEntry {
             seen: 0,
             opener: direction as u8,
             action: Action::Allow as u8,
-            reserved: [0; 3],
+            settled: 0,
+            reserved: [0; 2],
             origin: 0,
             sequence: [0; 2],
             acknowledged: [0; 2],
@@ -50,6 +51,16 @@ impl FlowEntry {
         now.wrapping_sub(self.last_seen) < timeouts[timeout(protocol, self.seen) as usize]
     }
 
+    /// Whether the frame shows that both sides keep the flow up: its opener speaks again, after the other side has answered.
+    #[inline(always)]
+    pub const fn settles(&self, direction: Direction) -> bool {
+        const OVER: u8 = seen::RST | seen::BOTH_FINS;
+        self.settled == 0
+            && self.opener == direction as u8
+            && self.seen & (seen::REPLY | OVER) == seen::REPLY
+            && self.action == Action::Allow as u8
+    }
+
     /// Takes note of a frame of the flow. Of TCP, only if it [runs on](Self::runs_on).
     #[inline(always)]
     pub const fn note(&mut self, packet: &Packet, direction: Direction) {
@@ -70,5 +81,26 @@ impl FlowEntry {
         };
         counter.packets += 1;
         counter.bytes += packet.length as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_settles_when_its_opener_speaks_again_after_an_answer() {
+        let opened = FlowEntry::open(Direction::ToGuest, 1, NO_RULE, 1);
+        assert!(!opened.settles(Direction::ToGuest), "not answered");
+        let answered = FlowEntry { seen: seen::REPLY, ..opened };
+        assert!(answered.settles(Direction::ToGuest));
+        assert!(!answered.settles(Direction::FromGuest), "the answer itself");
+        for over in [seen::RST, seen::OPENER_FIN, seen::REPLY_FIN] {
+            let over = FlowEntry { seen: seen::REPLY | over, ..opened };
+            assert!(!over.settles(Direction::ToGuest), "{:#x}", over.seen);
+        }
+        let revoked = FlowEntry { action: Action::Deny as u8, ..answered };
+        assert!(!revoked.settles(Direction::ToGuest));
+        assert!(!FlowEntry { settled: 1, ..answered }.settles(Direction::ToGuest), "it has");
     }
 }

@@ -7,6 +7,7 @@ mod entry;
 mod fragment;
 mod key;
 mod opening;
+pub mod quota;
 mod tcp;
 mod timeout;
 

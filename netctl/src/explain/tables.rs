@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use netctl_common::abi::{
     AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, LimitsEntry, PairKey, PortEntry, PrefixKey,
-    RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, bucket_row,
+    QuotaKey, RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, bucket_row,
 };
 use netctl_common::classify::ServiceRow;
 use netctl_common::decide::Tables;
@@ -28,6 +28,7 @@ pub struct HostTables<'a> {
     flows: RefCell<HashMap<(u32, FlowKey), FlowEntry>>,
     /// By [`bucket_row`].
     buckets: RefCell<HashMap<u32, Buckets>>,
+    quotas: RefCell<HashMap<QuotaKey, u32>>,
     /// In ticks, see [`netctl_common::flow::tick`]; stands still until it is set.
     pub now: Cell<u32>,
     /// Whether decisions leave flows behind.
@@ -43,6 +44,7 @@ impl<'a> HostTables<'a> {
             stations: station_entries(publication).collect(),
             flows: RefCell::default(),
             buckets: RefCell::default(),
+            quotas: RefCell::default(),
             now: Cell::new(1),
             writes: true,
         }
@@ -52,6 +54,7 @@ impl<'a> HostTables<'a> {
     pub fn take_flows(&self, before: &HostTables<'_>) {
         self.flows.replace(before.flows.take());
         self.buckets.replace(before.buckets.take());
+        self.quotas.replace(before.quotas.take());
         self.now.set(before.now.get());
     }
 
@@ -127,6 +130,17 @@ impl Tables for HostTables<'_> {
     fn insert_flow(&self, port: u32, key: &FlowKey, entry: &FlowEntry) -> bool {
         self.flows.borrow_mut().insert((port, *key), *entry);
         true
+    }
+
+    /// One table has both kinds.
+    fn forget_opening(&self, _port: u32, _key: &FlowKey) {}
+
+    fn quota(&self, key: &QuotaKey) -> Option<u32> {
+        self.quotas.borrow().get(key).copied()
+    }
+
+    fn set_quota(&self, key: &QuotaKey, full_at: u32) {
+        self.quotas.borrow_mut().insert(*key, full_at);
     }
 
     fn limits(&self, _slot: u32, port: u32) -> Result<Option<&LimitsEntry>, Reason> {

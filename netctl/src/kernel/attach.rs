@@ -21,8 +21,11 @@ use super::{KernelError, clsact, sys};
 use crate::config::PortKind;
 use crate::fault::point;
 
-/// Connections that one port can have at once; the least recently used makes room.
+/// Settled connections that one port can have at once; the least recently used makes room.
 pub const FLOWS_PER_PORT: u32 = 8192;
+
+/// Of flows that have not settled, besides those.
+pub const OPENINGS_PER_PORT: u32 = 4096;
 
 /// Ports whose programs are attached at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -166,7 +169,7 @@ impl Kernel {
                 .map_err(|e| KernelError::map(name, "freeing a port's table", e))
         };
         std::thread::scope(|scope| {
-            let flows = scope.spawn(|| free(maps::FLOWS));
+            let flows = scope.spawn(|| free(maps::FLOWS).and_then(|()| free(maps::OPENINGS)));
             free(maps::PORT_COUNTERS)?;
             joined(flows)
         })?;
@@ -189,7 +192,7 @@ impl Kernel {
             if is_there { Ok(()) } else { self.make_port_table(of, id) }
         };
         std::thread::scope(|scope| {
-            let flows = scope.spawn(|| make(shapes::FLOWS));
+            let flows = scope.spawn(|| make(shapes::FLOWS).and_then(|()| make(shapes::OPENINGS)));
             make(shapes::PORT_COUNTER_TABLES)?;
             joined(flows)
         })

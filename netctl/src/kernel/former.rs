@@ -229,6 +229,7 @@ mod v2 {
             seen: then.seen | if open { seen::PICKED_UP } else { 0 },
             opener: then.opener,
             action: then.action,
+            settled: u8::from(then.seen & seen::REPLY != 0),
             audited: NO_RULE,
             ..super::FlowEntry::zeroed()
         }

@@ -41,7 +41,14 @@ pub(super) const PROGRAMS: [&str; 4] =
 
 /// Every map that outlives a process.
 pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
-    let single = [maps::EVENTS, maps::EVENT_BUDGET, maps::REJECT_BUDGET, maps::STRAY_COUNTERS, maps::BUCKETS];
+    let single = [
+        maps::EVENTS,
+        maps::EVENT_BUDGET,
+        maps::REJECT_BUDGET,
+        maps::STRAY_COUNTERS,
+        maps::BUCKETS,
+        maps::QUOTAS,
+    ];
     OUTER.iter().map(|outer| outer.name).chain(single)
 }
 

@@ -21,7 +21,7 @@ use super::{KernelError, sys};
 use crate::names::{self, Names};
 
 /// What is stored under a name.
-const KNOWN: [(&str, &str); 21] = [
+const KNOWN: [(&str, &str); 22] = [
     (maps::ROOT, "the running generation, and its ports by the index of their interface"),
     ("stations", "MAC addresses of ports and of the host"),
     ("trunks", "VLANs whose tags a port takes"),
@@ -37,7 +37,8 @@ const KNOWN: [(&str, &str); 21] = [
     (maps::RULES, "action and line of each rule"),
     (maps::RULE_COUNTERS, "frames by rule, one row for each CPU"),
     (maps::DOCUMENT, "the document that the generation was compiled from"),
-    (maps::FLOWS, "connections, one table for each port"),
+    (maps::FLOWS, "connections that have settled, one table for each port"),
+    (maps::OPENINGS, "other connections and fragments, one table for each port"),
     (maps::PORT_COUNTERS, "frames by direction and reason, one table for each port"),
     (maps::STRAY_COUNTERS, "frames at interfaces that are no ports"),
     (maps::BUCKETS, "how much of its limits each port has left"),
@@ -91,7 +92,7 @@ impl Kernel {
                 vec![self.map(name)?]
             }
             maps::ROOT => vec![self.inner(name, 0)?],
-            maps::FLOWS | maps::PORT_COUNTERS => {
+            maps::FLOWS | maps::OPENINGS | maps::PORT_COUNTERS => {
                 self.ports()?.iter().map(|p| self.inner(name, p.entry.id)).collect::<Result<_, _>>()?
             }
             _ => vec![self.inner(name, root.slot)?],
@@ -132,11 +133,18 @@ impl Kernel {
     ) -> Result<Dump, KernelError> {
         let per_port = matches!(
             map,
-            maps::FLOWS | maps::PORT_COUNTERS | maps::EVENT_BUDGET | maps::REJECT_BUDGET | maps::BUCKETS
+            maps::FLOWS
+                | maps::OPENINGS
+                | maps::PORT_COUNTERS
+                | maps::EVENT_BUDGET
+                | maps::REJECT_BUDGET
+                | maps::BUCKETS
         );
         let elements = match map {
-            maps::FLOWS => {
-                let flows = self.flows(port.entry.id)?;
+            maps::FLOWS | maps::OPENINGS => {
+                let settled = u8::from(map == maps::FLOWS);
+                let mut flows = self.flows(port.entry.id)?;
+                flows.retain(|(_, entry)| entry.settled == settled);
                 let mut rows: Vec<_> = flows.iter().map(|(k, v)| flow(&port.name(), k, v)).collect();
                 rows.sort_by(|a, b| a.key.cmp(&b.key));
                 rows

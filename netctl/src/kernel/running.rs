@@ -134,10 +134,14 @@ impl Kernel {
         read_per_cpu(&table, maps::STRAY_COUNTERS, 0..FLOWS_MADE)
     }
 
-    /// The flow table of a port. Reading does not make a flow look used (`htab_lru_map_lookup_elem_sys`).
+    /// The flows of a port, settled ones last. Reading does not make a flow look used (`htab_lru_map_lookup_elem_sys`).
     pub fn flows(&self, port: u32) -> Result<Vec<(FlowKey, FlowEntry)>, KernelError> {
-        let table = self.inner(maps::FLOWS, port)?;
-        read_all(&table, maps::FLOWS)
+        // In this order: what settles meanwhile is seen at least once.
+        let mut flows = BTreeMap::new();
+        for name in [maps::OPENINGS, maps::FLOWS] {
+            flows.extend(read_all::<FlowKey, FlowEntry>(&self.inner(name, port)?, name)?);
+        }
+        Ok(flows.into_iter().collect())
     }
 
     pub fn lost_events(&self, port: u32) -> Result<LostEvents, KernelError> {

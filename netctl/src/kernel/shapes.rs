@@ -14,7 +14,7 @@ use netctl_common::abi::{
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
-use super::attach::FLOWS_PER_PORT;
+use super::attach::{FLOWS_PER_PORT, OPENINGS_PER_PORT};
 use super::pins::Pins;
 use super::sys::{self, MapShape, MapType};
 use super::{KernelError, bytes};
@@ -63,6 +63,11 @@ pub(super) const FLOWS: Outer = Outer {
     slots: MAX_PORTS,
     inner: shape::<FlowKey, FlowEntry>(MapType::LruHash, 0).with_room(FLOWS_PER_PORT),
 };
+pub(super) const OPENINGS: Outer = Outer {
+    name: maps::OPENINGS,
+    slots: MAX_PORTS,
+    inner: shape::<FlowKey, FlowEntry>(MapType::LruHash, 0).with_room(OPENINGS_PER_PORT),
+};
 pub(super) const PORT_COUNTER_TABLES: Outer = Outer {
     name: maps::PORT_COUNTERS,
     slots: MAX_PORTS,
@@ -76,7 +81,7 @@ pub(super) const PORT_COUNTER_TABLES: Outer = Outer {
 };
 
 /// Every map of maps.
-pub(super) const OUTER: [Outer; 17] = [
+pub(super) const OUTER: [Outer; 18] = [
     ROOT,
     STATIONS,
     TRUNKS,
@@ -93,6 +98,7 @@ pub(super) const OUTER: [Outer; 17] = [
     RULE_COUNTERS,
     DOCUMENT,
     FLOWS,
+    OPENINGS,
     PORT_COUNTER_TABLES,
 ];
 

@@ -189,10 +189,11 @@ impl Kernel {
 
     fn copy_flows(&self, former: &Former, port: u32, flags: u64) -> Result<(), KernelError> {
         let fail = |e| KernelError::map(maps::FLOWS, "copying a flow", e);
-        let table = self.inner(maps::FLOWS, port)?;
+        let [settled, openings] = [self.inner(maps::FLOWS, port)?, self.inner(maps::OPENINGS, port)?];
         let flows: Vec<(FlowKey, FlowEntry)> = former.flows(port)?;
         point("copy flows");
         for (key, entry) in flows {
+            let table = if entry.settled != 0 { &settled } else { &openings };
             match sys::write(table.as_fd(), bytemuck::bytes_of(&key), bytemuck::bytes_of(&entry), flags) {
                 Err(error) if flags == NOEXIST && error.raw_os_error() == Some(libc::EEXIST) => {}
                 result => result.map_err(fail)?,

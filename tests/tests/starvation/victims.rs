@@ -45,6 +45,15 @@ pub(crate) enum Kind {
     Macvtap,
 }
 
+/// What becomes of a connection that the flooding guest asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answered {
+    Never,
+    /// Not acknowledged.
+    Once,
+    Open,
+}
+
 #[derive(Debug)]
 pub(crate) struct World {
     kernel: Kernel,
@@ -56,6 +65,15 @@ pub(crate) struct World {
 impl World {
     /// The victim may open connections to the server, and everyone to the world.
     pub(crate) fn new(sandbox: &Sandbox, kind: Kind, limits: &str) -> Self {
+        Self::with_rules(sandbox, kind, limits, "")
+    }
+
+    /// The flooding guest may open connections to the server as well.
+    pub(crate) fn with_shared_server(sandbox: &Sandbox, kind: Kind) -> Self {
+        Self::with_rules(sandbox, kind, "", "  { allow = \"tcp\", from = \"flooder\", to = \"peer\" },\n")
+    }
+
+    fn with_rules(sandbox: &Sandbox, kind: Kind, limits: &str, rules: &str) -> Self {
         let network = match kind {
             Kind::Tap => "kind = \"bridge\"",
             Kind::Macvtap => "kind = \"macvlan\"\nuplinks = [\"nic0\"]",
@@ -71,6 +89,7 @@ impl World {
         }
         text += &format!("[ports.flooder.limits]\n{limits}\n");
         text += "[policy]\nrules = [\n  { allow = \"tcp/80\", from = \"victim\", to = \"peer\" },\n";
+        text += rules;
         text += "  { allow = \"any\", from = \"any\", to = [\"world\", \"broadcast\"] },\n]\n";
         let lab = Lab::bare(sandbox, &text).unwrap();
         let [flooder, victim, peer] = ["flooder", "victim", "peer"].map(|port| lab.tap(port).unwrap());
@@ -153,10 +172,27 @@ impl World {
     pub(crate) fn assert_connections_are_there(&self) {
         for port in ["victim", "peer"] {
             let flows = self.kernel.flows(self.id(port)).unwrap();
-            let ports: BTreeSet<u16> =
-                flows.iter().map(|(key, _)| key.local_port.max(key.remote_port)).collect();
+            let victims = flows.iter().filter(|(key, _)| key.local_port.min(key.remote_port) == SERVICE);
+            let ports: BTreeSet<u16> = victims.map(|(key, _)| key.local_port.max(key.remote_port)).collect();
             let gone = (1000..1000 + CONNECTIONS).filter(|number| !ports.contains(number)).count();
             assert_eq!(gone, 0, "{port}: {gone} of {CONNECTIONS} connections have no flow any more");
+        }
+    }
+
+    /// The flooding guest asks the server for one more connection, which goes as far as `until`.
+    pub(crate) fn ask_the_server(&self, number: u16, until: Answered) {
+        let (source, service) = (1024 + number % 60_000, 8000 + number / 60_000);
+        let asks = || eth(FLOODER.mac, PEER.mac).ipv4(FLOODER.address, PEER.address).tcp(source, service);
+        let answers = || eth(PEER.mac, FLOODER.mac).ipv4(PEER.address, FLOODER.address).tcp(service, source);
+        self.flooder.send(&asks().flags(SYN).sequence(0).frame()).unwrap();
+        if until != Answered::Never {
+            self.peer.send(&answers().flags(SYN | ACK).sequence(0).acknowledged(1).frame()).unwrap();
+        }
+        if until == Answered::Open {
+            self.flooder.send(&asks().flags(ACK).sequence(1).acknowledged(1).frame()).unwrap();
+        }
+        for tap in [&self.peer, &self.flooder] {
+            tap.drain().unwrap();
         }
     }
 }

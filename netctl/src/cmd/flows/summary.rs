@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::PortArgs;
 use crate::error::Error;
-use crate::kernel::attach::FLOWS_PER_PORT;
+use crate::kernel::attach::{FLOWS_PER_PORT, OPENINGS_PER_PORT};
 use crate::kernel::running::RunningPort;
 use crate::output::Row;
 use crate::state::State;
@@ -12,10 +12,12 @@ use crate::state::State;
 #[derive(Serialize)]
 pub(in crate::cmd) struct SummaryRow {
     port: String,
-    /// Entries that the table has room for.
+    /// Entries that there is room for: of settled connections, and of others.
     size: u32,
     /// Entries there are: connections, fragments that others may follow, and what is over.
     entries: u64,
+    /// Entries of connections that have settled: new ones push out others first.
+    settled: u64,
     /// Connections that are not over.
     live: u64,
     /// Entries that were ever made.
@@ -28,9 +30,18 @@ pub(in crate::cmd) struct SummaryRow {
 }
 
 impl Row for SummaryRow {
-    const HEADS: &'static [&'static str] = &["PORT", "SIZE", "ENTRIES", "LIVE", "MADE", "REUSED", "EVICTED"];
+    const HEADS: &'static [&'static str] =
+        &["PORT", "SIZE", "ENTRIES", "SETTLED", "LIVE", "MADE", "REUSED", "EVICTED"];
     fn cells(&self) -> Vec<String> {
-        let numbers = [u64::from(self.size), self.entries, self.live, self.made, self.reused, self.evicted];
+        let numbers = [
+            u64::from(self.size),
+            self.entries,
+            self.settled,
+            self.live,
+            self.made,
+            self.reused,
+            self.evicted,
+        ];
         [self.port.clone()].into_iter().chain(numbers.map(|number| number.to_string())).collect()
     }
 }
@@ -49,8 +60,9 @@ impl SummaryRow {
         let entries = flows.len() as u64;
         Ok(Self {
             port: port.name(),
-            size: FLOWS_PER_PORT,
+            size: FLOWS_PER_PORT + OPENINGS_PER_PORT,
             entries,
+            settled: flows.iter().filter(|(_, entry)| entry.settled != 0).count() as u64,
             live: live.count() as u64,
             made: made.packets,
             reused: made.bytes,
@@ -63,7 +75,7 @@ impl SummaryRow {
     pub(in crate::cmd) fn pressure(&self) -> Option<String> {
         let Self { port, size, live, evicted, .. } = self;
         (*evicted > 0).then(|| {
-            format!("{port}: {evicted} flows gave way to new ones in its table of {size}, of which {live} are live")
+            format!("{port}: {evicted} flows gave way to new ones in its tables of {size}, of which {live} are live")
         })
     }
 }
