@@ -34,6 +34,8 @@ pub enum Step {
     JudgeAgain,
     TakeFrame,
     LeaveFragment,
+    Learn,
+    Acquire,
 }
 
 /// A verdict that allows, where another one ends the decision. As large as a verdict: see [`Decided`].
@@ -98,6 +100,8 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             Step::JudgeAgain => self.judge_again(facts),
             Step::TakeFrame => self.take_frame(facts),
             Step::LeaveFragment => self.leave_fragment(facts),
+            Step::Learn => self.learn(facts),
+            Step::Acquire => self.acquire(facts),
         }
     }
 }

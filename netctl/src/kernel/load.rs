@@ -41,7 +41,15 @@ pub(super) const PROGRAMS: [&str; 4] =
 
 /// Every map that outlives a process.
 pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
-    let single = [maps::EVENTS, maps::EVENT_BUDGET, maps::REJECT_BUDGET, maps::STRAY_COUNTERS, maps::BUCKETS];
+    let single = [
+        maps::EVENTS,
+        maps::EVENT_BUDGET,
+        maps::REJECT_BUDGET,
+        maps::STRAY_COUNTERS,
+        maps::BUCKETS,
+        maps::LEASES,
+        maps::LEASE_BOOKS,
+    ];
     OUTER.iter().map(|outer| outer.name).chain(single)
 }
 
