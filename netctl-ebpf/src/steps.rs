@@ -68,6 +68,7 @@ steps! {
     step_leave_fragment: LeaveFragment,
     step_learn: Learn,
     step_acquire: Acquire,
+    step_advertise: Advertise,
 }
 
 /// See [`netctl_common::lease::holder`].

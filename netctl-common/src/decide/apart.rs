@@ -36,6 +36,7 @@ pub enum Step {
     LeaveFragment,
     Learn,
     Acquire,
+    Advertise,
 }
 
 /// A verdict that allows, where another one ends the decision. As large as a verdict: see [`Decided`].
@@ -102,6 +103,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             Step::LeaveFragment => self.leave_fragment(facts),
             Step::Learn => self.learn(facts),
             Step::Acquire => self.acquire(facts),
+            Step::Advertise => self.advertise(facts),
         }
     }
 }

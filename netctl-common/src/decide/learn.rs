@@ -80,8 +80,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
 
     /// Prefixes from which the guest may form addresses.
     #[inline(always)]
-    fn advertised(&self, facts: &Facts) -> Decided<Verdict> {
-        let now = self.tables.now();
+    fn advertised(&self, facts: &mut Facts) -> Decided<Verdict> {
         if !self.tables.writes() {
             return FINE;
         }
@@ -89,11 +88,20 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             if place as u32 >= facts.told.count {
                 break;
             }
-            let Address([high, low, ..]) = facts.told.addresses[place];
-            let lifetime = lease::lifetime(facts.told.lifetimes[place]);
-            let step = |book: &mut LeaseBook| book.advertise([high, low], lifetime, now);
-            self.tables.with_book(self.port.id, step).ok_or(Reason::Internal)?;
+            facts.wanted.address = facts.told.addresses[place];
+            facts.wanted.lifetime = lease::lifetime(facts.told.lifetimes[place]);
+            self.require(Step::Advertise, facts)?;
         }
+        FINE
+    }
+
+    /// The prefix of [`Facts::wanted`].
+    #[inline(always)]
+    pub(super) fn advertise(&self, facts: &Facts) -> Decided<Verdict> {
+        let now = self.tables.now();
+        let (Address([high, low, ..]), lifetime) = (facts.wanted.address, facts.wanted.lifetime);
+        let step = |book: &mut LeaseBook| book.advertise([high, low], lifetime, now);
+        self.tables.with_book(self.port.id, step).ok_or(Reason::Internal)?;
         FINE
     }
 

@@ -31,7 +31,7 @@ const RELEASE: u32 = 7;
 
 /// Options of one message that are looked at, the end too. Servers send 10 to 20; a message with more, or without an end,
 /// teaches nothing.
-const MAX_OPTIONS: u32 = 32;
+const MAX_OPTIONS: u32 = 24;
 
 /// Reads a message into `told`: of an acknowledgment, the address with its lease time; of a release or refusal, the
 /// address that is given up. Nothing where the message is about another's MAC address or cannot be understood.
