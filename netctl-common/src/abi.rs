@@ -3,7 +3,13 @@
 //! Plain, sized, without implicit padding. Numbers are in host byte order unless a field says otherwise;
 //! addresses are in network byte order, see [`crate::address`].
 
+mod lease;
+
 use bytemuck::{Pod, Zeroable};
+
+pub use lease::{
+    BOOK_SIZE, LearnedKey, LearnerEntry, LeaseBook, LeaseEntry, LeasePrefix, LeaseSlot, MAX_LEASES,
+};
 
 use crate::address::{Address, LinkAddress};
 use crate::flow::TIMEOUTS;
@@ -148,6 +154,8 @@ pub mod port_flags {
     pub const TAGGED_ONLY: u32 = 1024;
     /// [`KNOWS_ORIGIN`], and of frames to groups too: no switch has to send them back.
     pub const KNOWS_GROUP_ORIGIN: u32 = 2048;
+    /// A port of the zone learns its addresses: who has none in `addresses` may have one in `leases`.
+    pub const LEARNERS: u32 = 1 << 16;
 }
 
 /// Bits of [`PortEntry::guards`]; the names are those in a document.
@@ -532,11 +540,13 @@ pub mod maps {
     pub const RULES: &str = "rules";
     pub const RULE_COUNTERS: &str = "rule_counters";
     /// Per generation; each has [`super::SLOTS`] slots.
-    pub const GENERATION: [&str; 14] = [
+    pub const GENERATION: [&str; 16] = [
         "stations",
         "trunks",
         "addresses",
         "prefixes",
+        LEARNERS,
+        LEARNED_CLASSES,
         "services",
         "service_pairs",
         "source_chains",
@@ -548,6 +558,11 @@ pub mod maps {
         RULE_COUNTERS,
         DOCUMENT,
     ];
+    pub const LEARNERS: &str = "learners";
+    pub const LEARNED_CLASSES: &str = "learned_classes";
+    /// Addresses that ports have learned; outlive generations.
+    pub const LEASES: &str = "leases";
+    pub const LEASE_BOOKS: &str = "lease_books";
     /// Per port.
     pub const FLOWS: &str = "flows";
     pub const OPENINGS: &str = "openings";

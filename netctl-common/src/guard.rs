@@ -8,14 +8,16 @@ mod arp;
 mod claim;
 mod link_control;
 mod neighbor;
+mod owner;
 mod server;
 
 pub use arp::arp;
 pub use link_control::is_link_control;
 pub use neighbor::{Claim, advertised, is_neighbor_discovery, link_layer, neighbor, neighbor_header};
+pub use owner::{holder, owner};
 pub use server::server;
 
-use crate::abi::{AddressKey, PortEntry, Root, StationKey, guards, port_flags};
+use crate::abi::{PortEntry, Root, StationKey, guards, port_flags};
 use crate::address::Address;
 use crate::decide::Tables;
 use crate::frame::{Layer, Packet, number};
@@ -72,8 +74,7 @@ pub fn is_own<T: Tables>(
     port: &PortEntry,
     address: &Address,
 ) -> Result<bool, Reason> {
-    let entry = tables.address(root.slot, &AddressKey { zone: port.zone, address: *address })?;
-    Ok(match entry {
+    Ok(match owner(tables, root, port, address)? {
         Some(entry) => entry.port == port.id,
         None => port.flags & port_flags::ANY_ADDRESS != 0,
     })

@@ -14,15 +14,17 @@ use aya_ebpf::helpers::generated::{bpf_ktime_get_coarse_ns, bpf_spin_lock, bpf_s
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::TcContext;
 use netctl_common::abi::{
-    AddressEntry, AddressKey, Answer, BUCKET_ROWS, BUCKETS_SIZE, ChainEntry, Counter, DOCUMENT_CHUNK, Event,
-    EventBudget, FlowEntry, FlowKey, LimitsEntry, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey,
-    PortEntry, PrefixKey, QuotaKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey,
-    VlanSet, bucket_row,
+    AddressEntry, AddressKey, Answer, BOOK_SIZE, BUCKET_ROWS, BUCKETS_SIZE, ChainEntry, Classes, Counter,
+    DOCUMENT_CHUNK, Event, EventBudget, FlowEntry, FlowKey, LearnedKey, LearnerEntry, LeaseBook, LeaseEntry,
+    LeasePrefix, LimitsEntry, MAX_LEASES, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey, PortEntry,
+    PrefixKey, QuotaKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, VlanSet,
+    bucket_row,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
 use netctl_common::decide::{Facts, Judge, Step, Tables};
 use netctl_common::flow::tick;
 use netctl_common::frame::Frame;
+use netctl_common::lease::MAX_PREFIXES;
 use netctl_common::limit::Buckets;
 use netctl_common::reject;
 use netctl_common::verdict::{Direction, Reason, Verdict};
@@ -53,6 +55,10 @@ maps! {
     TRUNKS = "trunks": Generation<HashMap<u32, VlanSet, 1, SPARSE>>,
     ADDRESSES = "addresses": Generation<HashMap<AddressKey, AddressEntry, 1, SPARSE>>,
     PREFIXES = "prefixes": Generation<LpmTrie<PrefixKey, AddressEntry, 1>>,
+    LEARNERS = "learners": Generation<HashMap<u32, LearnerEntry, 1, SPARSE>>,
+    LEARNED_CLASSES = "learned_classes": Generation<HashMap<LearnedKey, Classes, 1, SPARSE>>,
+    LEASES = "leases": HashMap<AddressKey, LeaseEntry, { MAX_LEASES as usize }, SPARSE>,
+    LEASE_BOOKS = "lease_books": HashMap<u32, SharedBook, PORTS_LEN, SPARSE>,
     SERVICES = "services": Generation<Array<[u16; SERVICE_ROW_LEN], 1, INNER>>,
     SERVICE_PAIRS = "service_pairs": Generation<Array<u32, 1, INNER>>,
     SOURCE_CHAINS = "source_chains": Generation<Array<ChainEntry, 1, INNER>>,
@@ -91,6 +97,16 @@ pub(crate) struct SharedBuckets {
 
 const _: () = assert!(size_of::<SharedBuckets>() == BUCKETS_SIZE as usize);
 
+/// What one port has learned, under a lock as [`SharedBuckets`].
+#[repr(C)]
+pub(crate) struct SharedBook {
+    lock: bpf_spin_lock,
+    reserved: u32,
+    book: LeaseBook,
+}
+
+const _: () = assert!(size_of::<SharedBook>() == BOOK_SIZE);
+
 /// Set by the loader: this is `explain`'s twin, which answers into a map and leaves no other trace.
 #[unsafe(no_mangle)]
 static ANSWERS: Global<u8> = Global::new(0);
@@ -109,6 +125,12 @@ impl KernelTables {
     #[inline(always)]
     pub(crate) fn of(ctx: &TcContext) -> Self {
         Self { skb: ctx.skb.skb }
+    }
+
+    /// For look-ups beside the decision, which run no step apart.
+    #[inline(always)]
+    pub(crate) const fn of_no_frame() -> Self {
+        Self { skb: core::ptr::null_mut() }
     }
 }
 
@@ -172,6 +194,68 @@ impl Tables for KernelTables {
     fn prefix(&self, slot: u32, key: &PrefixKey) -> Result<Option<&AddressEntry>, Reason> {
         let table = PREFIXES.get(slot).ok_or(Reason::Internal)?;
         Ok(table.get(&Key::new(8 * size_of::<PrefixKey>() as u32, *key)))
+    }
+
+    #[inline(always)]
+    fn learner(&self, slot: u32, port: u32) -> Result<Option<&LearnerEntry>, Reason> {
+        // SAFETY: as in `port`.
+        Ok(look_up!(LEARNERS, slot, &port).map(|entry| unsafe { &*entry }))
+    }
+
+    #[inline(always)]
+    fn learned_classes(&self, slot: u32, key: &LearnedKey) -> Result<Option<Classes>, Reason> {
+        // SAFETY: as in `port`.
+        Ok(look_up!(LEARNED_CLASSES, slot, key).map(|entry| unsafe { *entry }))
+    }
+
+    #[inline(always)]
+    fn lease(&self, key: &AddressKey) -> LeaseEntry {
+        match LEASES.get_ptr(key) {
+            // SAFETY: the kernel keeps the element during this program run. Another CPU may put a new one in its place, not
+            // change it.
+            Some(entry) => unsafe { *entry },
+            None => LeaseEntry::NONE,
+        }
+    }
+
+    #[inline(always)]
+    fn lease_prefix(&self, port: u32, place: u32) -> LeasePrefix {
+        let Some(shared) = LEASE_BOOKS.get_ptr(&port) else { return LeasePrefix::NONE };
+        // SAFETY: as in `lease`. Read without the lock: what another CPU advertises meanwhile is as good as what was before.
+        unsafe { (*shared).book.prefixes[core::hint::black_box(place) as usize % MAX_PREFIXES] }
+    }
+
+    #[inline(always)]
+    fn holder(&self, slot: u32, key: &AddressKey) -> u32 {
+        steps::lease_holder(key, slot)
+    }
+
+    #[inline(always)]
+    fn classes_of(&self, slot: u32, port: u32, key: &AddressKey) -> u64 {
+        steps::lease_classes(key, slot, port)
+    }
+
+    #[inline(always)]
+    fn put_lease(&self, key: &AddressKey, entry: &LeaseEntry) -> bool {
+        LEASES.insert(key, entry, 0).is_ok()
+    }
+
+    #[inline(always)]
+    fn forget_lease(&self, key: &AddressKey) {
+        // One that is gone already is forgotten.
+        let _ = LEASES.remove(key);
+    }
+
+    #[inline(always)]
+    fn with_book<R>(&self, port: u32, step: impl FnOnce(&mut LeaseBook) -> R) -> Option<R> {
+        let shared = LEASE_BOOKS.get_ptr_mut(&port)?;
+        // SAFETY: the kernel keeps the element during this program run; the lock keeps all other programs from its book.
+        unsafe {
+            bpf_spin_lock(&raw mut (*shared).lock);
+            let result = step(&mut (*shared).book);
+            bpf_spin_unlock(&raw mut (*shared).lock);
+            Some(result)
+        }
     }
 
     #[inline(always)]

@@ -4,8 +4,9 @@
 
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::programs::TcContext;
-use netctl_common::abi::PortEntry;
+use netctl_common::abi::{AddressKey, NO_PORT, PortEntry};
 use netctl_common::decide::{Facts, Judge, Step};
+use netctl_common::lease;
 use netctl_common::verdict::{Direction, Reason, Verdict};
 
 use crate::maps::KernelTables;
@@ -66,6 +67,34 @@ steps! {
     step_judge_again: JudgeAgain,
     step_take_frame: TakeFrame,
     step_leave_fragment: LeaveFragment,
+    step_learn: Learn,
+    step_learn_option: LearnOption,
+    step_acquire: Acquire,
+    step_advertise: Advertise,
+}
+
+/// See [`netctl_common::lease::holder`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn lease_holder(key: *const AddressKey, slot: u32) -> u32 {
+    // SAFETY: as in `run`.
+    match unsafe { key.as_ref() } {
+        // Its look-ups have nothing to do with the frame. Linux 6.1 takes no key but from the stack or a map: see
+        // `netctl_common::decide`, `flow_apart`.
+        Some(key) => lease::holder(&KernelTables::of_no_frame(), slot, &core::hint::black_box(*key)),
+        None => NO_PORT,
+    }
+}
+
+/// See [`netctl_common::lease::classes_of`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn lease_classes(key: *const AddressKey, slot: u32, port: u32) -> u64 {
+    // SAFETY: as in `run`.
+    match unsafe { key.as_ref() } {
+        Some(key) => lease::classes_of(&KernelTables::of_no_frame(), slot, port, key),
+        None => u64::MAX,
+    }
 }
 
 /// Returns a number because the kernel wants one of such functions; the verdict is in the facts.

@@ -18,6 +18,7 @@ use crate::config::{Config, Hairpin, Network, NetworkKind};
 use crate::document::Document;
 use crate::kernel::attach::{AttachPort, AttachUplink, uplink_owner};
 use crate::kernel::detach::{Kept, detach_all};
+use crate::kernel::leases::Learners;
 use crate::kernel::lock::{Lock, Wait};
 use crate::kernel::pins::Pins;
 use crate::kernel::publish::{Publication, Uplink};
@@ -101,6 +102,7 @@ pub async fn apply_locked(
     network::apply::remove(&netlink, &plan).await?;
     kernel.detach_others(&running.attached)?;
     kernel.free_tables_of_others(&compiled.ports.iter().map(|port| port.id).collect())?;
+    kernel.keep_leases(&before.learners, &compiled.learners)?;
     // Last: counts are no reason to leave a port down.
     before.carry_counters(&kernel, &compiled)?;
     plan.warnings.extend(silent_switches(&document.config, &netlink).await?);
@@ -222,6 +224,7 @@ async fn enforce(
     // Both wait for the kernel's readers, and neither is seen by a frame before the switch.
     let filled = std::thread::scope(|scope| {
         let filled = scope.spawn(|| kernel.fill(&publication));
+        kernel.make_lease_books(&compiled.learners)?;
         kernel.attach(&ports)?;
         on_uplinks.iter().try_for_each(|uplink| kernel.attach_uplink(uplink))?;
         filled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -312,6 +315,7 @@ pub(crate) fn namespace() -> Result<u32, ApplyError> {
 struct Before {
     root: Option<Root>,
     ports: BTreeMap<String, u32>,
+    learners: Learners,
 }
 
 impl Before {
@@ -320,7 +324,8 @@ impl Before {
         if root.is_some_and(|root| Ok(root.namespace) != namespace().map_err(drop)) {
             return Err(KernelError::OtherNamespace(kernel.pins().version()).into());
         }
-        Ok(Self { root, ports: kernel.port_ids()? })
+        let learners = root.map(|root| kernel.learners(&root)).transpose()?.unwrap_or_default();
+        Ok(Self { root, ports: kernel.port_ids()?, learners })
     }
 
     /// Rules that are the same as before go on counting from where they were, wherever they stand now.

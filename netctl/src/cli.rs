@@ -17,7 +17,9 @@ use crate::vmm::Vmm;
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
 pub use policy::{PolicyCommand, PolicyLearnArgs};
-pub use port::{EditArgs, NewPortArgs, PortAddArgs, PortAdoptArgs, PortCommand, PortNameArgs};
+pub use port::{
+    EditArgs, NewPortArgs, PortAddArgs, PortAddressesArgs, PortAdoptArgs, PortCommand, PortNameArgs,
+};
 pub use relay::RelayArgs;
 
 /// Access control and descriptors for the network ports of virtual machines.

@@ -1,9 +1,9 @@
 //! The kernel's numbers in the document's words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
-use netctl_common::abi::{NO_PORT, NO_RULE};
+use netctl_common::abi::{AddressKey, LeaseEntry, NO_PORT, NO_RULE};
 use netctl_common::address::{Address, LinkAddress};
 use netctl_common::frame::number;
 use serde::Serialize;
@@ -76,6 +76,19 @@ impl Names {
             addresses: owners(config),
             rules: (0..).zip(&config.policy.rules).map(rule).collect(),
         }
+    }
+
+    /// With what ports have learned: an address that is two zones' is nobody's.
+    pub fn with_learned(mut self, leases: &[(AddressKey, LeaseEntry)]) -> Self {
+        let mut shared = BTreeSet::new();
+        for (key, lease) in leases {
+            let (address, port) = (address(key.address), self.port(lease.port));
+            if self.addresses.insert(address, port).is_some() {
+                shared.insert(address);
+            }
+        }
+        self.addresses.retain(|address, _| !shared.contains(address));
+        self
     }
 
     /// `-` for no port, the number for one that is gone.

@@ -1,16 +1,18 @@
 //! What runs on this host, read back from the kernel: for every command that shows something.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 
-use netctl_common::abi::Root;
+use netctl_common::abi::{AddressKey, LeaseEntry, Root};
 
-use crate::config::{self, Config, Device, PortKind};
+use crate::config::{self, Addresses, Config, Device, PortKind};
 use crate::error::Error;
 use crate::fd::{FdError, interface};
 use crate::kernel::Kernel;
 use crate::kernel::attach::AttachPort;
 use crate::kernel::running::RunningPort;
-use crate::names::Names;
+use crate::names::{self, Names};
 use crate::vmm::RunPort;
 use crate::vmm::open::OpenError;
 
@@ -24,6 +26,8 @@ pub struct State {
     pub document: String,
     pub config: Config,
     pub names: Names,
+    /// Addresses that ports have learned, or claimed; see [`Kernel::live_leases`].
+    pub leases: Vec<(AddressKey, LeaseEntry)>,
 }
 
 impl State {
@@ -36,8 +40,28 @@ impl State {
         let ports = kernel.ports()?;
         let document = kernel.document(&root)?;
         let config = config::parse("running document", &document).map_err(|_| Error::RunningDocument)?.config;
-        let names = Names::new(&ports, &config, &document);
-        Ok(Self { kernel, root, ports, document, config, names })
+        let leases = kernel.live_leases(&root)?;
+        let names = Names::new(&ports, &config, &document).with_learned(&leases);
+        Ok(Self { kernel, root, ports, document, config, names, leases })
+    }
+
+    /// What a port has learned, sorted by address.
+    pub fn leases_of(&self, port: &str) -> impl Iterator<Item = &(AddressKey, LeaseEntry)> {
+        let id = self.ports.iter().find(|running| running.name() == port).map(|running| running.entry.id);
+        self.leases.iter().filter(move |(_, lease)| Some(lease.port) == id)
+    }
+
+    /// The document with what ports have learned in place of `"learn"`, where they have: for questions about them.
+    pub fn config_as_learned(&self) -> Config {
+        let mut config = self.config.clone();
+        for (name, port) in &mut config.ports {
+            let learned: BTreeSet<IpAddr> =
+                self.leases_of(name).map(|(key, _)| names::address(key.address)).collect();
+            if port.addresses == Addresses::Learned && !learned.is_empty() {
+                port.addresses = Addresses::Listed(learned);
+            }
+        }
+        config
     }
 
     /// All ports, or the one with this name.

@@ -132,10 +132,10 @@ fn port(
     Port {
         network,
         mac,
-        addresses: if random.chance(25) {
-            Addresses::Any
-        } else {
-            Addresses::Listed(listed.into_iter().collect())
+        addresses: match random.below(8) {
+            0 | 1 => Addresses::Any,
+            2 | 3 => Addresses::Learned,
+            _ => Addresses::Listed(listed.into_iter().collect()),
         },
         groups: BTreeSet::new(),
         interface: format!("tap{number}"),
@@ -330,7 +330,32 @@ fn party(random: &mut Random, config: &Config, selector: &Selector, zone: &str) 
         return Party::Host;
     }
     let net = if nets.is_empty() || random.chance(8) { prefix(random) } else { random.pick(&nets) };
-    Party::Address { zone: zone.to_string(), ip: near(random, net) }
+    let ip = near(random, net);
+    let learners: Vec<&&String> =
+        ports.iter().filter(|name| config.ports[**name].addresses == Addresses::Learned).collect();
+    if !learners.is_empty() && random.chance(50) {
+        let port = random.pick(&learners).to_string();
+        if can_learn(config, &port, ip) {
+            return Party::Learned { port, ip };
+        }
+    }
+    Party::Address { zone: zone.to_string(), ip }
+}
+
+/// Not a group's, and nobody's by the document.
+fn can_learn(config: &Config, port: &str, ip: IpAddr) -> bool {
+    let zone_of = |network: &str| &config.networks[network].zone;
+    let zone = zone_of(&config.ports[port].network);
+    let ports: Vec<&String> =
+        config.ports.iter().filter(|(_, it)| zone_of(&it.network) == zone).map(|(name, _)| name).collect();
+    let networks = config.networks.values().filter(|network| network.zone == *zone);
+    let mut hosts =
+        networks.flat_map(|it| it.addresses.iter().map(IpNet::addr).chain([it.mac.link_local().into()]));
+    let ip = ip.to_canonical();
+    !ip.is_multicast()
+        && ip != IpAddr::V4(Ipv4Addr::BROADCAST)
+        && !owned(config, &ports).iter().any(|net| net.addr().to_canonical() == ip)
+        && !hosts.any(|host| host.to_canonical() == ip)
 }
 
 /// The addresses of ports, as prefixes.

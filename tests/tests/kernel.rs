@@ -15,6 +15,7 @@ mod traces;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use netctl_common::abi::{BY_DEFAULT, Counter, NO_RULE, event_flags};
 use netctl_common::decide::{Facts, decide};
@@ -23,7 +24,7 @@ use netctl_tests::cases::{At, Expected, Sequence, Step, Subject, sequences, subj
 use netctl_tests::sandbox::Sandbox;
 use netctl_tests::switch::Switch;
 
-use lab::{Lab, can_run};
+use lab::{Lab, can_run, set_clock};
 use live::agree;
 use traces::Traces;
 
@@ -33,6 +34,7 @@ fn differs(lab: &mut Lab, at: &At, frame: &[u8], expected: &Expected) -> Option<
     let ifindex = lab.world.ifindex(at.port);
     let mut facts = Facts::default();
     lab.tables.writes = false;
+    set_clock(&lab.tables);
     let frame = lab.world.arrived(at, frame);
     let host = decide(at.direction, ifindex, &frame, &lab.tables, &mut facts);
     let kernel = lab.twin.ask_arrived(at.direction, ifindex, &frame).unwrap();
@@ -82,7 +84,10 @@ fn wrong_step(sequence: &Sequence) -> Option<String> {
                     lab.apply(text);
                     continue;
                 }
-                Step::Wait(_) => continue,
+                Step::Wait(seconds) => {
+                    std::thread::sleep(Duration::from_secs(*seconds));
+                    continue;
+                }
             };
             let found = differs(&mut lab, at, frame, expected).or_else(|| agree(&mut lab, at, frame).err());
             if let Some(found) = found {

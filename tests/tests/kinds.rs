@@ -19,6 +19,8 @@ mod equal;
 mod injection;
 #[path = "kinds/kind.rs"]
 mod kind;
+#[path = "kinds/learning.rs"]
+mod learning;
 #[path = "kinds/lower.rs"]
 mod lower;
 #[path = "kinds/macvlan.rs"]

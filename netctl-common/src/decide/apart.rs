@@ -35,6 +35,10 @@ pub enum Step {
     JudgeAgain,
     TakeFrame,
     LeaveFragment,
+    Learn,
+    LearnOption,
+    Acquire,
+    Advertise,
 }
 
 /// A verdict that allows, where another one ends the decision. As large as a verdict: see [`Decided`].
@@ -100,6 +104,10 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             Step::JudgeAgain => self.judge_again(facts),
             Step::TakeFrame => self.take_frame(facts),
             Step::LeaveFragment => self.leave_fragment(facts),
+            Step::Learn => self.learn(facts),
+            Step::LearnOption => self.learn_option(facts),
+            Step::Acquire => self.acquire(facts),
+            Step::Advertise => self.advertise(facts),
         }
     }
 }

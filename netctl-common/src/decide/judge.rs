@@ -4,13 +4,14 @@ use super::apart::Step;
 use super::audit::told_of;
 use super::{Decided, Facts, Tables};
 use crate::abi::{
-    AddressEntry, AddressKey, Classes, FlowEntry, PortEntry, PrefixKey, Root, StationKey, guards, port_flags,
+    AddressKey, Classes, FlowEntry, NO_PORT, PortEntry, PrefixKey, Root, StationKey, guards, port_flags,
 };
 use crate::address::{Address, LinkAddress};
 use crate::classify::Service;
 use crate::flow::Fit;
 use crate::frame::{Frame, Packet, Tuple, number};
 use crate::guard;
+use crate::lease;
 use crate::verdict::{Action, Direction, Reason, Verdict};
 
 /// What all steps of one decision share.
@@ -167,37 +168,51 @@ impl<'a, T: Tables, F: Frame + ?Sized> Judge<'a, T, F> {
     #[inline(always)]
     fn classes(&self, tuple: &Tuple, direction: Direction) -> Decided<(u32, u32)> {
         Ok(match direction {
-            Direction::FromGuest => (
-                self.local_classes(&tuple.source)?.source,
-                self.remote(&tuple.destination)?.classes.destination,
-            ),
-            Direction::ToGuest => (
-                self.remote(&tuple.source)?.classes.source,
-                self.local_classes(&tuple.destination)?.destination,
-            ),
+            Direction::FromGuest => {
+                (self.local_classes(&tuple.source)?.source, self.remote(&tuple.destination)?.destination)
+            }
+            Direction::ToGuest => {
+                (self.remote(&tuple.source)?.source, self.local_classes(&tuple.destination)?.destination)
+            }
         })
     }
 
-    /// The guest's own end: the port itself where the address is not listed (`addresses = "any"`, DHCP).
+    /// The guest's own end: the port itself where the address is not its own (`addresses = "any"`, DHCP).
     #[inline(always)]
     pub(super) fn local_classes(&self, address: &Address) -> Decided<Classes> {
         let key = AddressKey { zone: self.port.zone, address: *address };
-        let entry = self.tables.address(self.root.slot, &key)?;
-        Ok(match entry {
+        Ok(match self.tables.address(self.root.slot, &key)? {
             Some(entry) if entry.port == self.port.id => entry.classes,
+            None if guard::holder(self.tables, self.root, self.port, &key) == self.port.id => {
+                self.learned(&key, self.port.id)?
+            }
             _ => self.port.classes,
         })
     }
 
     /// The other end: who has the address, or the longest prefix that a rule knows it by.
     #[inline(always)]
-    pub(super) fn remote(&self, address: &Address) -> Decided<AddressEntry> {
-        let zone = self.port.zone;
-        if let Some(entry) = self.tables.address(self.root.slot, &AddressKey { zone, address: *address })? {
-            return Ok(*entry);
+    pub(super) fn remote(&self, address: &Address) -> Decided<Classes> {
+        let key = AddressKey { zone: self.port.zone, address: *address };
+        if let Some(entry) = self.tables.address(self.root.slot, &key)? {
+            return Ok(entry.classes);
         }
-        let key = PrefixKey { zone_be: zone.to_be_bytes(), address: *address };
-        Ok(*self.tables.prefix(self.root.slot, &key)?.ok_or(Reason::Internal)?)
+        match guard::holder(self.tables, self.root, self.port, &key) {
+            NO_PORT => {
+                let key = PrefixKey { zone_be: self.port.zone.to_be_bytes(), address: *address };
+                Ok(self.tables.prefix(self.root.slot, &key)?.ok_or(Reason::Internal)?.classes)
+            }
+            id => self.learned(&key, id),
+        }
+    }
+
+    /// Of an address that the port of this id has learned.
+    #[inline(always)]
+    fn learned(&self, key: &AddressKey, id: u32) -> Decided<Classes> {
+        match lease::unpacked(self.tables.classes_of(self.root.slot, id, key)) {
+            lease::NO_CLASSES => Err(Reason::Internal.into()),
+            classes => Ok(classes),
+        }
     }
 
     /// [`Self::next_hop`], looked up once for a flow and destination.

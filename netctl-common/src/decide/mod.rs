@@ -8,6 +8,7 @@ mod apart;
 mod audit;
 mod fragments;
 mod judge;
+mod learn;
 mod limits;
 mod origin;
 mod related;
@@ -19,14 +20,17 @@ use core::ops::DerefMut;
 
 pub use apart::Step;
 pub use judge::Judge;
+pub use learn::Wanted;
 
 use crate::abi::{
-    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, LimitsEntry, NO_PORT, NO_RULE, PairKey,
-    PortEntry, PrefixKey, QuotaKey, RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, port_flags,
+    AddressEntry, AddressKey, ChainEntry, Classes, FlowEntry, FlowKey, LearnedKey, LearnerEntry, LeaseBook,
+    LeaseEntry, LeasePrefix, LimitsEntry, NO_PORT, NO_RULE, PairKey, PortEntry, PrefixKey, QuotaKey,
+    RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, port_flags,
 };
 use crate::classify::{Asked, ServiceRow};
 use crate::frame::{Frame, Inner, Packet, Part};
 use crate::guard::{self, Claim};
+use crate::lease::{self, Told};
 use crate::limit::Buckets;
 use crate::mark;
 use crate::verdict::{Direction, Reason, Verdict};
@@ -45,6 +49,34 @@ pub trait Tables {
     fn trunk(&self, slot: u32, port: u32) -> Option<&VlanSet>;
     fn address(&self, slot: u32, key: &AddressKey) -> Result<Option<&AddressEntry>, Reason>;
     fn prefix(&self, slot: u32, key: &PrefixKey) -> Result<Option<&AddressEntry>, Reason>;
+    /// A port that learns its addresses.
+    fn learner(&self, slot: u32, port: u32) -> Result<Option<&LearnerEntry>, Reason>;
+    fn learned_classes(&self, slot: u32, key: &LearnedKey) -> Result<Option<Classes>, Reason>;
+    /// What has been learned, be it over, or [`LeaseEntry::NONE`]. Not an `Option`: see [`Decided`].
+    fn lease(&self, key: &AddressKey) -> LeaseEntry;
+    /// By its place in the port's book; [`LeasePrefix::NONE`] where there is no book.
+    fn lease_prefix(&self, port: u32, place: u32) -> LeasePrefix;
+    /// See [`lease::holder`], which a host may run apart.
+    #[inline(always)]
+    fn holder(&self, slot: u32, key: &AddressKey) -> u32
+    where
+        Self: Sized,
+    {
+        lease::holder(self, slot, key)
+    }
+    /// See [`lease::classes_of`].
+    #[inline(always)]
+    fn classes_of(&self, slot: u32, port: u32, key: &AddressKey) -> u64
+    where
+        Self: Sized,
+    {
+        lease::classes_of(self, slot, port, key)
+    }
+    /// `false` if the table did not take it.
+    fn put_lease(&self, key: &AddressKey, entry: &LeaseEntry) -> bool;
+    fn forget_lease(&self, key: &AddressKey);
+    /// What `step` returns, which has the book of a port that learns for itself and calls nothing; `None` where there is none.
+    fn with_book<R>(&self, port: u32, step: impl FnOnce(&mut LeaseBook) -> R) -> Option<R>;
     fn service(&self, slot: u32, row: ServiceRow, index: u16) -> Option<u16>;
     fn service_pair(&self, slot: u32, index: u32) -> Option<u32>;
     fn source_chain(&self, slot: u32, class: u32) -> Option<ChainEntry>;
@@ -138,6 +170,9 @@ pub struct Facts {
     pub claim: Claim,
     /// What the rules that are enforced are asked where an audited one comes first.
     pub asked: Asked,
+    /// What the message says about addresses, and which of them the port is to have.
+    pub told: Told,
+    pub wanted: Wanted,
 }
 
 /// Bits of [`Facts::opened`].
@@ -176,6 +211,8 @@ impl Default for Facts {
             inner: Inner::default(),
             claim: Claim::NONE,
             asked: Asked::NONE,
+            told: Told::NONE,
+            wanted: Wanted::NONE,
         }
     }
 }
@@ -237,6 +274,11 @@ fn judge<F: Frame + ?Sized, T: Tables>(
         judge.require(Step::Fragment, facts)?;
     }
     facts.verdict = decide_flow(&judge, facts)?;
+    if facts.verdict.allows() && judge.is_lesson(facts) {
+        let verdict = facts.verdict;
+        judge.require(Step::Learn, facts)?;
+        facts.verdict = verdict;
+    }
     if facts.verdict.allows() && judge.has_limits() {
         judge.require(Step::TakeFrame, facts)?;
     }

@@ -2,9 +2,10 @@
 
 use super::judge::Judge;
 use super::{Decided, Tables};
-use crate::abi::{AddressKey, NO_PORT, StationKey, port_flags};
+use crate::abi::{NO_PORT, StationKey, port_flags};
 use crate::address::Address;
 use crate::frame::{Frame, Packet};
+use crate::guard;
 use crate::mark::{self, Origin};
 use crate::verdict::{Reason, Verdict};
 
@@ -58,8 +59,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// Addresses of other networks may come by a router.
     #[inline(always)]
     fn is_anothers(&self, address: &Address, from: u32) -> Decided<bool> {
-        let key = AddressKey { zone: self.port.zone, address: *address };
-        let Some(entry) = self.tables.address(self.root.slot, &key)? else { return Ok(false) };
+        let Some(entry) = guard::owner(self.tables, self.root, self.port, address)? else { return Ok(false) };
         if entry.network != u32::from(self.port.network) {
             return Ok(false);
         }

@@ -6,6 +6,7 @@ use super::{Decided, Facts, Tables};
 use crate::abi::{FlowKey, NO_PORT, QuotaKey};
 use crate::flow::quota;
 use crate::frame::Frame;
+use crate::guard;
 use crate::verdict::{Reason, Verdict};
 
 impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
@@ -34,7 +35,8 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         if self.is_from_guest() {
             return Ok(true);
         }
-        let opener = self.remote(&key.remote)?.port;
+        let owner = guard::owner(self.tables, self.root, self.port, &key.remote)?;
+        let opener = owner.map_or(NO_PORT, |owner| owner.port);
         if opener == NO_PORT {
             return Ok(true);
         }

@@ -4,11 +4,12 @@
 use super::apart::Step;
 use super::judge::Judge;
 use super::{Decided, Facts, Tables, opened};
-use crate::abi::{AddressKey, FlowEntry, NO_RULE, guards};
+use crate::abi::{FlowEntry, NO_RULE, guards, port_flags};
 use crate::classify::Service;
 use crate::flow::{self, Opening};
 use crate::frame::{Frame, Layer, Packet, number};
 use crate::guard;
+use crate::lease::{self, Lesson};
 use crate::verdict::{Action, Direction, Reason, Verdict};
 
 impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
@@ -138,12 +139,21 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     #[inline(always)]
     fn receiver(&self, packet: &Packet) -> Decided<()> {
         let (tables, address) = (self.tables, &packet.tuple.destination);
-        if self.is_from_guest() || guard::may_have(tables, self.root, self.port, address, Direction::ToGuest)?
+        if self.is_from_guest()
+            || guard::may_have(tables, self.root, self.port, address, Direction::ToGuest)?
+            || self.offers_address(packet)
         {
             Ok(())
         } else {
             Err(Reason::WrongDestination.into())
         }
+    }
+
+    /// A DHCP server sends to the address that it is giving, before the guest has it (RFC 2131, 4.1).
+    #[inline(always)]
+    fn offers_address(&self, packet: &Packet) -> bool {
+        self.port.flags & port_flags::LEARN != 0
+            && matches!(lease::lesson(packet, self.direction), Some(Lesson::Dhcp4))
     }
 
     #[inline(always)]
@@ -192,10 +202,10 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         } else if packet.tuple.source.is_unspecified() {
             self.station_classes(&packet.link.source).source
         } else {
-            self.remote(&packet.tuple.source)?.classes.source
+            self.remote(&packet.tuple.source)?.source
         };
         let destination = if packet.tuple.destination.is_group() {
-            self.remote(&packet.tuple.destination)?.classes.destination
+            self.remote(&packet.tuple.destination)?.destination
         } else {
             self.directed_broadcast(packet)?
         };
@@ -207,8 +217,8 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     #[inline(always)]
     fn directed_broadcast(&self, packet: &Packet) -> Decided<u32> {
         let ipv4_broadcast = packet.is_broadcast_frame() && matches!(packet.layer, Layer::Ipv4);
-        let key = AddressKey { zone: self.port.zone, address: packet.tuple.destination };
-        let owned = self.tables.address(self.root.slot, &key)?.is_some();
+        let address = &packet.tuple.destination;
+        let owned = guard::owner(self.tables, self.root, self.port, address)?.is_some();
         if ipv4_broadcast && !owned {
             Ok(self.root.broadcast.destination)
         } else {

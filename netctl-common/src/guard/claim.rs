@@ -1,6 +1,6 @@
 //! Who may say, towards a guest, that an IP address is at a MAC address.
 
-use crate::abi::{AddressKey, NO_PORT, PortEntry, Root, StationKey};
+use crate::abi::{NO_PORT, PortEntry, Root, StationKey};
 use crate::address::{Address, LinkAddress};
 use crate::decide::Tables;
 use crate::verdict::Reason;
@@ -14,8 +14,7 @@ pub(super) fn is_true<T: Tables>(
     port: &PortEntry,
     (address, mac): (&Address, &LinkAddress),
 ) -> Result<bool, Reason> {
-    let key = AddressKey { zone: port.zone, address: *address };
-    let Some(owner) = tables.address(root.slot, &key)? else { return Ok(true) };
+    let Some(owner) = super::owner(tables, root, port, address)? else { return Ok(true) };
     if owner.port == NO_PORT || *mac == owner.mac {
         return Ok(true);
     }

@@ -1,11 +1,12 @@
 //! IPv6 neighbor discovery: who says what about whom.
 
 use super::{claim, is_own};
-use crate::abi::{PortEntry, Root, guards};
+use crate::abi::{PortEntry, Root, guards, port_flags};
 use crate::address::{Address, LinkAddress};
 use crate::decide::Tables;
 use crate::frame::header::TypeLength;
 use crate::frame::{Frame, Packet, number};
+use crate::lease::{self, Lesson};
 use crate::verdict::{Direction, Reason};
 
 /// Neighbor discovery message types (RFC 4861).
@@ -106,6 +107,8 @@ pub fn neighbor<T: Tables, F: Frame + ?Sized>(
         // A solicitation may ask for anyone; without a source it claims its target (RFC 4862, 5.4).
         if claim.address.is_unspecified() || packet.icmp_type() == nd::NEIGHBOR_ADVERTISEMENT {
             let honest = match direction {
+                // What the guest may come to have is for the step that learns to say.
+                Direction::FromGuest if learns(packet, port) => true,
                 Direction::FromGuest => is_own(tables, root, port, &target)?,
                 Direction::ToGuest => claim::is_true(tables, root, port, (&target, &packet.link.source))?,
             };
@@ -116,6 +119,12 @@ pub fn neighbor<T: Tables, F: Frame + ?Sized>(
         }
     }
     Ok(claim)
+}
+
+#[inline(always)]
+fn learns(packet: &Packet, port: &PortEntry) -> bool {
+    let lesson = lease::lesson(packet, Direction::FromGuest);
+    port.flags & port_flags::LEARN != 0 && matches!(lesson, Some(Lesson::Claim))
 }
 
 /// A link-layer address in the options must be the guest's own; to the guest, that of who has the address

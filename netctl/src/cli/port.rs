@@ -10,6 +10,10 @@ pub enum PortCommand {
     #[command(after_help = "Example:\n  netctl port list --json")]
     List(JsonArgs),
 
+    /// The addresses that each port may use: by the document, by its MAC address, or because it has learned them.
+    #[command(after_help = "Example:\n  netctl port addresses web1 --json")]
+    Addresses(PortAddressesArgs),
+
     /// Add a port to the running document, and apply it.
     ///
     /// The port's section goes to the end of the document; `netctl show` prints the whole.
@@ -34,10 +38,19 @@ pub enum PortCommand {
     Release(PortNameArgs),
 }
 
+#[derive(Debug, Args)]
+pub struct PortAddressesArgs {
+    /// Only of this port.
+    pub port: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What the ports that are added and adopted have in common.
 #[derive(Debug, Args)]
 pub struct NewPortArgs {
-    /// An address that the guest may send from, or `any`; can be given several times.
+    /// An address that the guest may send from, or `learn` or `any`; can be given several times.
     #[arg(long = "address", value_name = "ADDRESS")]
     pub addresses: Vec<String>,
     /// A group that the port belongs to; can be given several times.

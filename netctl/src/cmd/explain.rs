@@ -25,7 +25,7 @@ pub(super) fn run(
         }
         None => {
             let state = State::read(bpffs)?;
-            by_kernel(&state, &question(&state.config, args)?)?
+            by_kernel(&state, &question(&state.config_as_learned(), args)?)?
         }
     };
     let written = if args.json { write_json(out, &answer) } else { write_answer(&answer, args, out) };

@@ -27,7 +27,7 @@ pub(super) fn run(bpffs: &Path, command: &PolicyCommand, out: &mut impl Write) -
         Some(time) => block_on(follow(state, args, time, &mut learner))??,
         None => look(&state, args, &mut learner).map(|()| state)?,
     };
-    let proposal = propose(&learner, &state.config, args.group_by);
+    let proposal = propose(&learner, &state.config_as_learned(), args.group_by);
     let written = if args.json { write_json(out, &proposal) } else { write!(out, "{proposal}") };
     written.map_err(Error::Output)?;
     Ok(Outcome::Yes)
@@ -35,7 +35,7 @@ pub(super) fn run(bpffs: &Path, command: &PolicyCommand, out: &mut impl Write) -
 
 /// All live flows.
 fn look(state: &State, args: &PolicyLearnArgs, learner: &mut Learner) -> Result<(), Error> {
-    let now = now();
+    let (now, config) = (now(), state.config_as_learned());
     let since = args.since.map_or(u32::MAX, |since| {
         u32::try_from(since.as_nanos() >> netctl_common::flow::TICK_BITS).unwrap_or(u32::MAX)
     });
@@ -45,9 +45,9 @@ fn look(state: &State, args: &PolicyLearnArgs, learner: &mut Learner) -> Result<
             entry.is_live(key.protocol, now, &port.entry.root.timeouts)
                 && now.wrapping_sub(entry.last_seen) <= since
         });
-        let name = port.name();
+        let (name, config) = (port.name(), &config);
         live.for_each(|(key, entry)| {
-            learner.flow(Judge { config: &state.config, port: &name }, (key, entry), now);
+            learner.flow(Judge { config, port: &name }, (key, entry), now);
         });
     }
     Ok(())
@@ -75,7 +75,7 @@ async fn follow(
                 })?;
                 let port = state.names.port(event.port);
                 if is_wanted(&port, args) && event.generation == state.root.generation {
-                    learner.event(Judge { config: &state.config, port: &port }, &event, monotonic_now());
+                    learner.event(Judge { config: &state.config_as_learned(), port: &port }, &event, monotonic_now());
                 }
             }
             _ = ticks.tick() => {

@@ -1,5 +1,6 @@
 //! `netctl port …`.
 
+mod addresses;
 mod adopt;
 mod edit;
 mod list;
@@ -18,6 +19,7 @@ pub(super) fn run(
 ) -> Result<Outcome, Error> {
     match command {
         PortCommand::List(args) => list::list(bpffs, args, out),
+        PortCommand::Addresses(args) => addresses::addresses(bpffs, args, out),
         PortCommand::Add(args) => edit::add(bpffs, args, color, out),
         PortCommand::Remove(args) => edit::remove(bpffs, args, color, out),
         PortCommand::Adopt(args) => adopt::adopt(bpffs, args, color, out),

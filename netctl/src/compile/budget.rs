@@ -18,6 +18,9 @@ pub struct Budget {
     pub addresses: u64,
     /// Prefixes, counted once for each zone. Default 1,048,576.
     pub prefixes: u64,
+    /// Classes of addresses that ports learn: ports that learn and that rules tell apart, times prefixes that rules
+    /// tell apart. Default 262,144.
+    pub learned: u64,
     /// Bytes of kernel memory, estimated from the numbers of entries. Default 512 MiB.
     pub bytes: u64,
     /// Possible CPUs of the host, for the estimate of `bytes`. Default 64.
@@ -36,6 +39,7 @@ impl Default for Budget {
             verdicts: 1 << 22,
             addresses: 1 << 20,
             prefixes: 1 << 20,
+            learned: 1 << 18,
             bytes: 512 << 20,
             cpus: 64,
             work: 1 << 26,
@@ -80,6 +84,7 @@ impl Budget {
             Resource::Verdicts => self.verdicts,
             Resource::Addresses => self.addresses,
             Resource::Prefixes => self.prefixes,
+            Resource::Learned => self.learned,
             Resource::Bytes => self.bytes,
             Resource::Work => self.work,
             // A class of services is stored in 16 bits.

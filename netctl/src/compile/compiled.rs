@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, LimitsEntry, PairKey, PrefixKey, RuleEntry, VerdictKey,
-    VlanSet,
+    AddressEntry, AddressKey, ChainEntry, Classes, LearnedKey, LearnerEntry, LimitsEntry, PairKey, PrefixKey,
+    RuleEntry, VerdictKey, VlanSet,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 use netctl_common::flow::TIMEOUTS;
@@ -32,6 +32,9 @@ pub struct Compiled {
     pub addresses: BTreeMap<AddressKey, AddressEntry>,
     /// Key: (prefix length as the kernel counts it, data). Holds the default route of each zone and family.
     pub prefixes: BTreeMap<(u32, PrefixKey), AddressEntry>,
+    /// Ports that learn their addresses, by id.
+    pub learners: BTreeMap<u32, LearnerEntry>,
+    pub learned_classes: BTreeMap<LearnedKey, Classes>,
     /// Rows of [`SERVICE_ROW_LEN`] classes, in the order of [`netctl_common::classify::ServiceRow`].
     pub services: Vec<Vec<u16>>,
     /// Classes of source ports; 1 where no rule asks for them.
@@ -70,6 +73,8 @@ pub struct CompiledPort {
     /// Whether it has an interface on the host, where the policy is enforced.
     pub is_filtered: bool,
     pub classes: Classes,
+    /// See [`netctl_common::abi::PortEntry::identity`].
+    pub identity: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

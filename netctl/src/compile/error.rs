@@ -49,6 +49,7 @@ pub enum Resource {
     Verdicts,
     Addresses,
     Prefixes,
+    Learned,
     Bytes,
     Work,
 }
@@ -65,6 +66,9 @@ impl Resource {
             Self::Verdicts => "verdicts (chain and service class)",
             Self::Addresses => "addresses of ports and of the host",
             Self::Prefixes => "prefixes (in all zones)",
+            Self::Learned => {
+                "classes of addresses that ports learn (ports that rules tell apart, times prefixes)"
+            }
             Self::Bytes => "bytes of kernel memory",
             Self::Work => "steps of the compiler",
         }
@@ -85,6 +89,7 @@ impl Resource {
             }
             Self::Addresses => "declare fewer addresses per port, or use `addresses = \"any\"`",
             Self::Prefixes => "join prefixes, or use fewer zones",
+            Self::Learned => "list the addresses of ports that rules name, or join prefixes by sets",
             Self::Bytes => "use fewer rules, prefixes or addresses",
             Self::Work => "use fewer selectors that overlap each other",
         }

@@ -1,4 +1,4 @@
-//! Numbers for names: port ids, which outlive a generation; zones and networks, which do not.
+//! Numbers for names: port ids and zones, which outlive a generation; networks, which do not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,11 +60,26 @@ fn check_running(running: &BTreeMap<String, u32>) -> Result<BTreeMap<u32, &Strin
     Ok(taken)
 }
 
-/// The number of each zone: [`DEFAULT_ZONE`] always exists and is 0, the others follow by name.
+/// The number of each zone, the same in every document that names it, since learned addresses are kept by it:
+/// [`DEFAULT_ZONE`] is 0, any other a hash of its name. Where two hashes meet, the name that sorts behind moves on.
 pub fn zone_numbers(config: &Config) -> BTreeMap<&str, u32> {
     let named: BTreeSet<&str> =
         config.networks.values().map(|n| n.zone.as_str()).filter(|zone| *zone != DEFAULT_ZONE).collect();
-    std::iter::once(DEFAULT_ZONE).chain(named).zip(0..).collect()
+    let mut taken = BTreeSet::from([0]);
+    let mut numbers = BTreeMap::from([(DEFAULT_ZONE, 0)]);
+    for zone in named {
+        let mut number = hash(zone);
+        while !taken.insert(number) {
+            number = number.wrapping_add(1);
+        }
+        numbers.insert(zone, number);
+    }
+    numbers
+}
+
+/// FNV-1a of 32 bits: the same in every build.
+fn hash(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// The number of each network: its place by name.

@@ -4,8 +4,8 @@
 //! (kernel/bpf/hashtab.c), a node of an LPM trie 24 to 40 (kernel/bpf/lpm_trie.c), and all round up.
 
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Counter, PairKey, PortEntry, RuleEntry, StationEntry, StationKey,
-    VerdictKey,
+    AddressEntry, AddressKey, ChainEntry, Classes, Counter, LearnedKey, PairKey, PortEntry, RuleEntry,
+    StationEntry, StationKey, VerdictKey,
 };
 
 const HASH_ELEMENT: u64 = 48;
@@ -23,6 +23,7 @@ pub(super) struct Counts {
     pub(super) addresses: usize,
     /// In all zones.
     pub(super) prefixes: usize,
+    pub(super) learned: usize,
     /// Elements of all rows.
     pub(super) services: usize,
     pub(super) service_pairs: usize,
@@ -39,6 +40,7 @@ impl Counts {
         hash::<u32, PortEntry>(self.ports)
             + hash::<StationKey, StationEntry>(self.ports + self.networks)
             + hash::<AddressKey, AddressEntry>(self.addresses)
+            + hash::<LearnedKey, Classes>(self.learned)
             + hash::<PairKey, ChainEntry>(self.pairs)
             + hash::<VerdictKey, u32>(self.verdicts)
             + self.prefixes as u64 * TRIE_PREFIX

@@ -26,6 +26,11 @@ pub enum Party {
         zone: String,
         ip: IpAddr,
     },
+    /// An address that a port has learned (`addresses = "learn"`).
+    Learned {
+        port: String,
+        ip: IpAddr,
+    },
     /// A port whose address says nothing: DHCP's 0.0.0.0, frames without IP.
     Port(String),
     /// The others are ends of frames without IP, by MAC address; broadcast is also a network's directed one.
@@ -93,6 +98,9 @@ impl<'q> Identity<'q> {
             Party::Address { zone, ip } => {
                 let ip = ip.to_canonical();
                 return Self { owner: owner(config, zone, ip), address: Some(ip) };
+            }
+            Party::Learned { port, ip } => {
+                return Self { owner: Owner::Port(port), address: Some(ip.to_canonical()) };
             }
             Party::Port(name) => Owner::Port(name),
             Party::Host => Owner::Host,

@@ -84,6 +84,7 @@ impl<'c> Resolved<'c> {
             networks: self.config.networks.len(),
             addresses: self.addresses.owned.len(),
             prefixes: self.addresses.prefixes.len() * zones,
+            learned: self.addresses.learned.classes.len(),
             services: rows as usize * SERVICE_ROW_LEN,
             service_pairs: self.services.pairs.len(),
             classes: self.chains.elements(),

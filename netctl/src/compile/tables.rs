@@ -1,11 +1,11 @@
 //! A resolved policy as the contents of the kernel's tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytemuck::Zeroable;
 use netctl_common::abi::{
-    AddressEntry, Classes, Counter, NO_NETWORK, NO_PORT, PrefixKey, RuleEntry, VlanSet, port_flags,
-    rule_flags,
+    AddressEntry, Classes, Counter, LearnerEntry, NO_NETWORK, NO_PORT, PrefixKey, RuleEntry, VlanSet,
+    port_flags, rule_flags,
 };
 
 use netctl_common::address::LinkAddress;
@@ -46,6 +46,8 @@ impl Resolved<'_> {
             trunks: trunks(self.config, ids),
             addresses: owned.collect(),
             prefixes,
+            learners: learners(&ports),
+            learned_classes: self.addresses.learned.classes,
             services: self.services.rows(),
             source_services: self.services.source_services,
             rules,
@@ -61,9 +63,14 @@ impl Resolved<'_> {
     fn ports(&self, ids: &PortIds) -> Result<Vec<CompiledPort>, CompileError> {
         let zones = zone_numbers(self.config);
         let networks = network_numbers(self.config)?;
+        let learning = learning_zones(self.config)?;
         let mut ports = Vec::with_capacity(self.config.ports.len());
-        for ((name, port), classes) in self.config.ports.iter().zip(&self.addresses.ports) {
+        let identities = &self.addresses.learned.identities;
+        for (((name, port), classes), identity) in
+            self.config.ports.iter().zip(&self.addresses.ports).zip(identities)
+        {
             let network = network_of(self.config, port)?;
+            let learners = learning.contains(network.zone.as_str());
             ports.push(CompiledPort {
                 name: name.clone(),
                 id: ids
@@ -73,13 +80,17 @@ impl Resolved<'_> {
                 mac: port.mac,
                 zone: zones.get(network.zone.as_str()).copied().unwrap_or_default(),
                 network: networks.get(port.network.as_str()).copied().unwrap_or_default(),
-                flags: flags(network, port) | limits::flag(&port.limits) | audit_flag(self.config, port),
+                flags: flags(network, port)
+                    | limits::flag(&port.limits)
+                    | audit_flag(self.config, port)
+                    | if learners { port_flags::LEARNERS } else { 0 },
                 limits: limits::entry(&port.limits),
                 guards: port.guards.0,
                 vlan: port.vlans.access.unwrap_or(0),
                 kind: network.kind.port_kind(),
                 is_filtered: port.device.is_filtered(),
                 classes: *classes,
+                identity: *identity,
             });
         }
         Ok(ports)
@@ -114,9 +125,10 @@ impl Resolved<'_> {
         let zones = zone_numbers(self.config);
         let in_zone = |zone: &u32| {
             let zone_be = zone.to_be_bytes();
-            self.addresses.prefixes.iter().map(move |(prefix, classes)| {
+            let regions = &self.addresses.learned.regions;
+            self.addresses.prefixes.iter().zip(regions).map(move |((prefix, classes), region)| {
                 let key = (prefix.len_with_zone(), PrefixKey { zone_be, address: prefix.address().into() });
-                (key, address_entry(None, *classes))
+                (key, AddressEntry { region: *region, ..address_entry(None, *classes) })
             })
         };
         zones.values().flat_map(in_zone).collect()
@@ -132,6 +144,22 @@ fn address_entry(owner: Option<&CompiledPort>, classes: Classes) -> AddressEntry
         mac: owner.map_or(LinkAddress::NONE, |port| port.mac.0.into()),
         reserved: [0; 2],
     }
+}
+
+/// Zones in which a port learns.
+fn learning_zones(config: &Config) -> Result<BTreeSet<&str>, CompileError> {
+    let learners = config.ports.values().filter(|port| port.addresses == Addresses::Learned);
+    learners.map(|port| Ok(network_of(config, port)?.zone.as_str())).collect()
+}
+
+fn learners(ports: &[CompiledPort]) -> BTreeMap<u32, LearnerEntry> {
+    let learners = ports.iter().filter(|port| port.flags & port_flags::LEARN != 0);
+    let entry = |port: &CompiledPort| LearnerEntry {
+        owner: address_entry(Some(port), port.classes),
+        zone: port.zone,
+        identity: port.identity,
+    };
+    learners.map(|port| (port.id, entry(port))).collect()
 }
 
 fn flags(network: &Network, port: &Port) -> u32 {

@@ -300,6 +300,9 @@ enum Addresses {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase", inline)]
 enum AnyAddress {
+    /// What DHCP and router advertisements give the guest.
+    Learn,
+    /// Not checked.
     Any,
 }
 

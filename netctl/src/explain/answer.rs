@@ -110,6 +110,10 @@ pub fn by_document(document: &Document, question: &Question) -> Result<Answer, E
     };
     let mut tables = HostTables::new(&publication, 1);
     tables.writes = false;
+    // A question about a port that learns is about the time when it has.
+    for end in [&question.from, &question.to] {
+        end.port.iter().for_each(|port| tables.assume_learned(port, end.address));
+    }
     let names = Names::new(&[], config, &document.text);
     let mut steps = Vec::new();
     for (name, direction) in judges(question) {

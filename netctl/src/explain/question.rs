@@ -156,7 +156,12 @@ fn candidates(config: &Config, word: &str) -> Result<Vec<End>, Error> {
             Addresses::Listed(addresses) if !addresses.is_empty() => addresses.iter().copied().collect(),
             Addresses::Listed(_) => vec![IpAddr::V6(port.mac.link_local())],
             Addresses::Any | Addresses::Learned => {
-                let text = format!("port `{word}` may have any address; say which: {word}/10.0.0.1");
+                let what = if port.addresses == Addresses::Any {
+                    "may have any address"
+                } else {
+                    "has learned none"
+                };
+                let text = format!("port `{word}` {what}; say which: {word}/10.0.0.1");
                 return Err(Error::Question(text));
             }
         };

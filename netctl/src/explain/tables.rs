@@ -4,17 +4,20 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, FlowEntry, FlowKey, LimitsEntry, PairKey, PortEntry, PrefixKey,
-    QuotaKey, RuleEntry, StationEntry, StationKey, VerdictKey, VlanSet, bucket_row,
+    AddressEntry, AddressKey, ChainEntry, Classes, FlowEntry, FlowKey, LearnedKey, LearnerEntry, LeaseBook,
+    LeaseEntry, LeasePrefix, LimitsEntry, PairKey, PortEntry, PrefixKey, QuotaKey, RuleEntry, StationEntry,
+    StationKey, VerdictKey, VlanSet, bucket_row, port_flags,
 };
 use netctl_common::classify::ServiceRow;
 use netctl_common::decide::Tables;
+use netctl_common::lease::FOREVER;
 use netctl_common::limit::Buckets;
 use netctl_common::verdict::{Direction, Reason};
 
-use crate::compile::Compiled;
+use crate::compile::{Compiled, CompiledPort};
 use crate::kernel::publish::{Publication, port_entries, root_of, station_entries, uplink_entries};
 
 /// Bits of a prefix's key: zone and address.
@@ -26,6 +29,9 @@ pub struct HostTables<'a> {
     ports: HashMap<u32, PortEntry>,
     stations: HashMap<StationKey, StationEntry>,
     flows: RefCell<HashMap<(u32, FlowKey), FlowEntry>>,
+    leases: RefCell<HashMap<AddressKey, LeaseEntry>>,
+    /// By port id.
+    books: RefCell<HashMap<u32, LeaseBook>>,
     /// By [`bucket_row`].
     buckets: RefCell<HashMap<u32, Buckets>>,
     quotas: RefCell<HashMap<QuotaKey, u32>>,
@@ -43,6 +49,8 @@ impl<'a> HostTables<'a> {
             ports: port_entries(publication, root).chain(uplink_entries(publication, root)).collect(),
             stations: station_entries(publication).collect(),
             flows: RefCell::default(),
+            leases: RefCell::default(),
+            books: RefCell::default(),
             buckets: RefCell::default(),
             quotas: RefCell::default(),
             now: Cell::new(1),
@@ -50,17 +58,37 @@ impl<'a> HostTables<'a> {
         }
     }
 
-    /// The flows and the buckets of another generation's tables go on in these.
+    /// The flows, the buckets and what was learned of another generation's tables go on in these.
     pub fn take_flows(&self, before: &HostTables<'_>) {
         self.flows.replace(before.flows.take());
         self.buckets.replace(before.buckets.take());
         self.quotas.replace(before.quotas.take());
+        let learners = &self.compiled.learners;
+        let mut leases = before.leases.take();
+        leases.retain(|key, lease| learners.get(&lease.port).is_some_and(|port| lease.is_of(port, key)));
+        self.leases.replace(leases);
+        let mut books = before.books.take();
+        books.retain(|id, _| learners.contains_key(id));
+        self.books.replace(books);
         self.now.set(before.now.get());
     }
 
     /// All flows, with the ids of their ports.
     pub fn flows(&self) -> Vec<((u32, FlowKey), FlowEntry)> {
         self.flows.borrow().iter().map(|(key, entry)| (*key, *entry)).collect()
+    }
+
+    /// As if a port that learns had been given an address by DHCP. Nothing for other ports.
+    pub(crate) fn assume_learned(&self, port: &str, address: IpAddr) {
+        let learns = |it: &&CompiledPort| it.name == port && it.flags & port_flags::LEARN != 0;
+        let Some(port) = self.compiled.ports.iter().find(learns) else { return };
+        let octets = match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        };
+        let lease =
+            LeaseEntry { port: port.id, lifetime: FOREVER, mac: port.mac.0.into(), ..LeaseEntry::NONE };
+        self.leases.borrow_mut().insert(AddressKey { zone: port.zone, address: octets.into() }, lease);
     }
 
     pub fn flow_count(&self) -> usize {
@@ -93,6 +121,37 @@ impl Tables for HostTables<'_> {
     fn prefix(&self, _slot: u32, key: &PrefixKey) -> Result<Option<&AddressEntry>, Reason> {
         let longest_first = (0..=KEY_BITS).rev();
         Ok(longest_first.filter_map(|bits| self.compiled.prefixes.get(&(bits, cut(key, bits)))).next())
+    }
+
+    fn learner(&self, _slot: u32, port: u32) -> Result<Option<&LearnerEntry>, Reason> {
+        Ok(self.compiled.learners.get(&port))
+    }
+
+    fn learned_classes(&self, _slot: u32, key: &LearnedKey) -> Result<Option<Classes>, Reason> {
+        Ok(self.compiled.learned_classes.get(key).copied())
+    }
+
+    fn lease(&self, key: &AddressKey) -> LeaseEntry {
+        self.leases.borrow().get(key).copied().unwrap_or(LeaseEntry::NONE)
+    }
+
+    fn lease_prefix(&self, port: u32, place: u32) -> LeasePrefix {
+        let books = self.books.borrow();
+        let prefix = books.get(&port).and_then(|book| book.prefixes.get(place as usize));
+        prefix.copied().unwrap_or(LeasePrefix::NONE)
+    }
+
+    fn put_lease(&self, key: &AddressKey, entry: &LeaseEntry) -> bool {
+        self.leases.borrow_mut().insert(*key, *entry);
+        true
+    }
+
+    fn forget_lease(&self, key: &AddressKey) {
+        self.leases.borrow_mut().remove(key);
+    }
+
+    fn with_book<R>(&self, port: u32, step: impl FnOnce(&mut LeaseBook) -> R) -> Option<R> {
+        Some(step(self.books.borrow_mut().entry(port).or_default()))
     }
 
     fn service(&self, _slot: u32, row: ServiceRow, index: u16) -> Option<u16> {

@@ -48,6 +48,8 @@ pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
         maps::STRAY_COUNTERS,
         maps::BUCKETS,
         maps::QUOTAS,
+        maps::LEASES,
+        maps::LEASE_BOOKS,
     ];
     OUTER.iter().map(|outer| outer.name).chain(single)
 }

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use bytemuck::Pod;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, LimitsEntry, NO_INTERFACE,
-    NO_PORT, NO_RULE, PairKey, PortEntry, PrefixKey, Root, RuleEntry, StationEntry, StationKey, VerdictKey,
-    VlanSet, maps, port_flags,
+    AddressEntry, AddressKey, ChainEntry, Classes, Counter, FlowEntry, FlowKey, LearnedKey, LearnerEntry,
+    LimitsEntry, NO_INTERFACE, NO_PORT, NO_RULE, PairKey, PortEntry, PrefixKey, Root, RuleEntry,
+    StationEntry, StationKey, VerdictKey, VlanSet, maps, port_flags,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 use netctl_common::verdict::{Action, Direction, REASONS, Reason};
@@ -21,12 +21,17 @@ use super::{KernelError, sys};
 use crate::names::{self, Names};
 
 /// What is stored under a name.
-const KNOWN: [(&str, &str); 22] = [
+const KNOWN: [(&str, &str); 26] = [
     (maps::ROOT, "the running generation, and its ports by the index of their interface"),
     ("stations", "MAC addresses of ports and of the host"),
     ("trunks", "VLANs whose tags a port takes"),
     ("addresses", "who has an address, and its classes"),
     ("prefixes", "classes of all other addresses, longest prefix first"),
+    (maps::LEARNERS, "ports that learn their addresses"),
+    (
+        maps::LEARNED_CLASSES,
+        "classes of addresses that ports learn, by who they are and which prefixes they are in",
+    ),
     ("services", "classes of ports, ICMP types, protocols and ethertypes"),
     ("service_pairs", "classes of (destination port, source port)"),
     ("source_chains", "rules to anyone, by source class"),
@@ -42,6 +47,8 @@ const KNOWN: [(&str, &str); 22] = [
     (maps::PORT_COUNTERS, "frames by direction and reason, one table for each port"),
     (maps::STRAY_COUNTERS, "frames at interfaces that are no ports"),
     (maps::BUCKETS, "how much of its limits each port has left"),
+    (maps::LEASES, "addresses that ports have learned"),
+    (maps::LEASE_BOOKS, "what each port has learned, to bound it"),
     (maps::EVENT_BUDGET, "events that each port may still send"),
     (maps::REJECT_BUDGET, "answers to rejected frames that each port may still cause"),
 ];
@@ -88,9 +95,12 @@ impl Kernel {
 
     fn facts_of(&self, name: &'static str, what: &'static str, root: &Root) -> Result<MapFacts, KernelError> {
         let tables = match name {
-            maps::STRAY_COUNTERS | maps::EVENT_BUDGET | maps::REJECT_BUDGET | maps::BUCKETS => {
-                vec![self.map(name)?]
-            }
+            maps::STRAY_COUNTERS
+            | maps::EVENT_BUDGET
+            | maps::REJECT_BUDGET
+            | maps::BUCKETS
+            | maps::LEASES
+            | maps::LEASE_BOOKS => vec![self.map(name)?],
             maps::ROOT => vec![self.inner(name, 0)?],
             maps::FLOWS | maps::OPENINGS | maps::PORT_COUNTERS => {
                 self.ports()?.iter().map(|p| self.inner(name, p.entry.id)).collect::<Result<_, _>>()?
@@ -168,6 +178,8 @@ impl Kernel {
                 (1..).zip(text.lines()).map(|(line, text): (u32, _)| element(line, text)).collect()
             }
             maps::BUCKETS => self.dump_buckets(port)?,
+            maps::LEASES => self.dump_leases(names)?,
+            maps::LEASE_BOOKS => self.dump_lease_books(names)?,
             _ => self.dump_generation(map, root, names)?,
         };
         Ok(Dump { elements, per_port })
@@ -208,6 +220,13 @@ impl Kernel {
             })?,
             "prefixes" => rows::<TrieKey, AddressEntry>(&table, map, |key, entry| {
                 element(prefix(key), classes(&entry.classes))
+            })?,
+            maps::LEARNERS => rows::<u32, LearnerEntry>(&table, map, |id, entry| {
+                let value = format!("zone {} identity {}", entry.zone, entry.identity);
+                element(names.port(*id), value)
+            })?,
+            maps::LEARNED_CLASSES => rows::<LearnedKey, Classes>(&table, map, |key, value| {
+                element(format!("identity {} region {}", key.identity, key.region), classes(value))
             })?,
             "services" => self.dump_services(&table, map, len)?,
             "service_pairs" => array::<u32>(&table, map, len, |class| format!("class {class}"))?,

@@ -14,6 +14,7 @@ mod enforced;
 mod error;
 pub mod events;
 pub mod former;
+pub mod leases;
 mod limits;
 pub mod load;
 pub mod lock;

@@ -8,9 +8,9 @@ use std::os::fd::AsFd;
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Counter, DOCUMENT_CHUNK, FlowEntry, FlowKey, LimitsEntry,
-    MAX_PORTS, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, RuleEntry, SLOTS, StationEntry, StationKey,
-    VerdictKey, VlanSet, maps,
+    AddressEntry, AddressKey, ChainEntry, Classes, Counter, DOCUMENT_CHUNK, FlowEntry, FlowKey, LearnedKey,
+    LearnerEntry, LimitsEntry, MAX_PORTS, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, RuleEntry, SLOTS,
+    StationEntry, StationKey, VerdictKey, VlanSet, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
@@ -48,6 +48,8 @@ pub(super) const TRUNKS: Outer = hash::<u32, VlanSet>("trunks");
 pub(super) const ADDRESSES: Outer = hash::<AddressKey, AddressEntry>("addresses");
 pub(super) const PREFIXES: Outer =
     generation("prefixes", shape::<TrieKey, AddressEntry>(MapType::LpmTrie, NO_PREALLOC));
+pub(super) const LEARNERS: Outer = hash::<u32, LearnerEntry>(maps::LEARNERS);
+pub(super) const LEARNED_CLASSES: Outer = hash::<LearnedKey, Classes>(maps::LEARNED_CLASSES);
 pub(super) const SERVICES: Outer = array::<[u16; SERVICE_ROW_LEN]>("services");
 pub(super) const SERVICE_PAIRS: Outer = array::<u32>("service_pairs");
 pub(super) const SOURCE_CHAINS: Outer = array::<ChainEntry>("source_chains");
@@ -81,12 +83,14 @@ pub(super) const PORT_COUNTER_TABLES: Outer = Outer {
 };
 
 /// Every map of maps.
-pub(super) const OUTER: [Outer; 18] = [
+pub(super) const OUTER: [Outer; 20] = [
     ROOT,
     STATIONS,
     TRUNKS,
     ADDRESSES,
     PREFIXES,
+    LEARNERS,
+    LEARNED_CLASSES,
     SERVICES,
     SERVICE_PAIRS,
     SOURCE_CHAINS,

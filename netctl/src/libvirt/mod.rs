@@ -75,7 +75,7 @@ impl NewPort {
         section.text("network", &self.network);
         section.text("mac", self.mac);
         match self.addresses.as_slice() {
-            [any] if any == "any" => section.text("addresses", any),
+            [word] if word == "any" || word == "learn" => section.text("addresses", word),
             listed => section.texts("addresses", listed),
         }
         if !self.groups.is_empty() {

@@ -18,6 +18,7 @@ mod guards;
 mod icmp;
 mod ipv4;
 mod ipv6;
+mod learning;
 mod limits;
 mod martians;
 mod order;
@@ -103,6 +104,7 @@ pub fn sequences() -> Vec<Sequence> {
         limits::sequences(),
         audit::sequences(),
         origin::sequences(),
+        learning::sequences(),
     ]
     .concat()
 }
@@ -112,6 +114,4 @@ pub const UNREACHED: &[(Reason, &str)] = &[
     (Reason::NoPolicy, "cases are asked of a document; before the first one is published there is none"),
     (Reason::Internal, "a publication has all tables; one would have to be taken away"),
     (Reason::FlowTable, "a table with least-recently-used eviction makes room for a new flow"),
-    (Reason::AddressTaken, "nothing decides so yet"),
-    (Reason::AddressLimit, "nothing decides so yet"),
 ];

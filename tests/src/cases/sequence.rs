@@ -18,7 +18,7 @@ pub enum Step {
         frame: Vec<u8>,
         expected: Expected,
     },
-    /// Seconds pass. Only the host can: the kernel's clock runs by itself.
+    /// Seconds pass. The kernel's clock runs by itself, so that only a short time can pass there.
     Wait(u64),
     /// Another document is applied.
     Apply(String),
@@ -44,9 +44,9 @@ impl Sequence {
         self
     }
 
-    /// Whether time must pass in it.
+    /// Whether more time must pass in it than a test in the kernel has.
     pub fn waits(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Wait(_)))
+        self.steps.iter().any(|step| matches!(step, Step::Wait(seconds) if *seconds > 1))
     }
 
     pub fn frames(&self) -> impl Iterator<Item = &[u8]> {

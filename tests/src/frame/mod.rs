@@ -4,6 +4,7 @@
 
 mod arp;
 mod checksum;
+pub mod dhcp;
 mod ethernet;
 mod fragment;
 mod icmp;
@@ -17,6 +18,7 @@ use std::net::IpAddr;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use arp::Arp;
+pub use dhcp::{Dhcp, dhcp6, ia_address, ia_na, option6};
 pub use ethernet::{Eth, Other};
 pub use fragment::fragments;
 pub use icmp::Icmp;

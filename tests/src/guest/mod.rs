@@ -4,6 +4,7 @@
 
 mod datagram;
 mod device;
+mod lease;
 mod stack;
 mod tcp;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use netctl::compile::{Budget, CompileError, OverBudget, PortIds, Resource, compile};
-use netctl::config::{Config, Rule, Service};
+use netctl::config::{Addresses, Config, Rule, Service};
 
 use crate::lab::{lab, net, rule, tcp};
 
@@ -119,4 +119,18 @@ fn work_ends_before_it_is_done() {
     let over = over(&lab(rules.collect()), &budget);
     assert_eq!((over.resource, over.complete), (Resource::Work, false));
     assert!(over.line.is_some());
+}
+
+#[test]
+fn classes_of_learned_addresses() {
+    let mut config = lab(prefixes(5));
+    let budget = |learned| Budget { learned, ..Budget::default() };
+    let ids = PortIds::assign(&BTreeMap::new(), &config).unwrap();
+    compile(&config, &ids, &budget(0)).expect("nobody learns");
+    for name in ["web1", "web2", "db1"] {
+        config.ports.get_mut(name).unwrap().addresses = Addresses::Learned;
+    }
+    // The rules name db1; of the others they know only the prefixes: five, and what is in none.
+    let over = ends_at(&config, 11, 1, budget);
+    assert_eq!((over.resource, over.found, over.complete), (Resource::Learned, 12, true));
 }

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use netctl::compile::Compiled;
 use netctl::compile::reference::{Party, Query, Wanted};
 use netctl_common::abi::{
-    AddressKey, ChainEntry, Classes, NO_RULE, PairKey, PrefixKey, VerdictKey, rule_flags,
+    AddressEntry, AddressKey, ChainEntry, Classes, LearnedKey, NO_RULE, PairKey, PrefixKey, VerdictKey,
+    rule_flags,
 };
 use netctl_common::classify::ServiceRow;
 
@@ -61,6 +62,12 @@ impl<'c> Lookup<'c> {
             Party::Port(name) => {
                 compiled.ports.iter().find(|port| port.name == *name).expect("a port").classes
             }
+            Party::Learned { port, ip } => {
+                let port = compiled.ports.iter().find(|it| it.name == *port).expect("a port");
+                let identity = compiled.learners[&port.id].identity;
+                let region = self.prefix(port.zone, *ip).region;
+                compiled.learned_classes[&LearnedKey { identity, region }]
+            }
             Party::Host => compiled.host_stations.first().expect("a network").classes,
             Party::World => compiled.world,
             Party::Multicast => compiled.multicast,
@@ -69,20 +76,21 @@ impl<'c> Lookup<'c> {
     }
 
     fn address(&self, zone: u32, ip: IpAddr) -> Classes {
-        let address = match ip {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
-            IpAddr::V6(ip) => ip.octets(),
-        };
+        let address = octets(ip);
         if let Some(entry) = self.compiled.addresses.get(&AddressKey { zone, address: address.into() }) {
             return entry.classes;
         }
-        let bits = u128::from_be_bytes(address);
+        self.prefix(zone, ip).classes
+    }
+
+    fn prefix(&self, zone: u32, ip: IpAddr) -> &AddressEntry {
+        let bits = u128::from_be_bytes(octets(ip));
         let entry = self.lengths.iter().find_map(|length| {
             let mask = u128::MAX.checked_shl(128 - (length - 32)).unwrap_or(0);
             let key = PrefixKey { zone_be: zone.to_be_bytes(), address: (bits & mask).to_be_bytes().into() };
             self.compiled.prefixes.get(&(*length, key))
         });
-        entry.expect("a default route").classes
+        entry.expect("a default route")
     }
 
     fn service(&self, wanted: Wanted) -> u32 {
@@ -110,5 +118,12 @@ impl<'c> Lookup<'c> {
         }
         let source = source_row.map_or(0, |row| at(row, source_port));
         self.compiled.service_pairs[(at(row, index) * sources + source) as usize]
+    }
+}
+
+fn octets(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
     }
 }

@@ -1,9 +1,9 @@
 //! The contents of the tables, where other code relies on more than their answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use netctl::compile::{CompileError, PortIds, compile};
-use netctl::config::{Rule, Selector, Service};
+use netctl::compile::{CompileError, Compiled, PortIds, compile, zone_numbers};
+use netctl::config::{Addresses, Network, Rule, Selector, Service};
 use netctl_common::abi::{
     AddressKey, EMPTY_CHAIN, MAX_PORTS, NO_PORT, NO_RULE, PrefixKey, port_flags, rule_flags,
 };
@@ -24,20 +24,22 @@ fn owned_addresses_name_their_port() {
     let config = lab(Vec::new());
     let tables = compiled(&config);
     let id = |name: &str| tables.ports.iter().find(|port| port.name == name).unwrap().id;
+    let blue = zone_numbers(&config)["blue"];
     let port = |zone, ip| tables.addresses.get(&key(zone, ip)).map(|entry| entry.port);
     assert_eq!(port(0, "10.0.0.11"), Some(id("web1")));
-    assert_eq!(port(1, "10.0.0.11"), Some(id("blue1")));
+    assert_eq!(port(blue, "10.0.0.11"), Some(id("blue1")));
     assert_eq!(port(0, "fe80::ff:fe00:4"), Some(id("probe")));
     assert_eq!(port(0, "10.0.0.1"), Some(NO_PORT));
-    assert_eq!(port(1, "10.0.0.12"), None);
+    assert_eq!(port(blue, "10.0.0.12"), None);
     // 5 listed, 5 link-local; the host: 3 and 2 link-local.
     assert_eq!(tables.addresses.len(), 5 + 5 + 3 + 2);
 }
 
 #[test]
 fn every_zone_has_every_prefix_with_the_zone_counted_in_its_length() {
-    let tables = compiled(&lab(vec![rule("any", "@office", &[Service::Any])]));
-    for zone in [0u32, 1] {
+    let config = lab(vec![rule("any", "@office", &[Service::Any])]);
+    let tables = compiled(&config);
+    for zone in zone_numbers(&config).into_values() {
         let has = |length, ip: &str| {
             let address = key(zone, ip).address;
             tables.prefixes.contains_key(&(length, PrefixKey { zone_be: zone.to_be_bytes(), address }))
@@ -113,7 +115,8 @@ fn rules_from_any_to_any_stand_on_the_side_with_fewer_classes() {
 #[test]
 fn rules_and_ports_say_what_the_document_says() {
     let reject = Rule { action: Action::Reject, log: true, ..rule("any", "any", &[Service::Any]) };
-    let tables = compiled(&lab(vec![rule("any", "web", &[Service::Any]), reject]));
+    let config = lab(vec![rule("any", "web", &[Service::Any]), reject]);
+    let (tables, blue) = (compiled(&config), zone_numbers(&config)["blue"]);
     let rules: Vec<_> =
         tables.rules.iter().map(|rule| (rule.action, rule.flags, rule.line, rule.before)).collect();
     let zero = Default::default();
@@ -127,7 +130,7 @@ fn rules_and_ports_say_what_the_document_says() {
     assert_eq!(
         ports,
         [
-            ("blue1", 1, 1, redirect),
+            ("blue1", blue, 1, redirect),
             ("db1", 0, 0, redirect),
             ("probe", 0, 0, any),
             ("web1", 0, 0, redirect),
@@ -200,4 +203,40 @@ fn what_names_nothing_is_refused_and_never_skipped() {
     assert!(refused(&config).starts_with("line 2: there is no network `tenant`"));
     let without_ids = compile(&lab(Vec::new()), &PortIds::default(), &Default::default());
     assert!(matches!(without_ids, Err(CompileError::NoPortId { port, .. }) if port == "blue1"));
+}
+
+#[test]
+fn a_zone_keeps_its_number_whatever_other_zones_there_are() {
+    let config = lab(Vec::new());
+    let blue = zone_numbers(&config)["blue"];
+    let mut more = config.clone();
+    for (name, zone) in [("a", "amber"), ("z", "zinc")] {
+        let network = Network { zone: zone.into(), ..config.networks["tenant"].clone() };
+        more.networks.insert(name.into(), network);
+    }
+    let numbers = zone_numbers(&more);
+    assert_eq!((numbers["default"], numbers["blue"]), (0, blue));
+    assert_eq!(numbers.values().collect::<BTreeSet<_>>().len(), 4);
+}
+
+#[test]
+fn only_a_zone_in_which_a_port_learns_asks_for_what_was_learned() {
+    let asks = |tables: &Compiled| -> Vec<bool> {
+        tables.ports.iter().map(|port| port.flags & port_flags::LEARNERS != 0).collect()
+    };
+    let mut config = lab(vec![rule("web", "@office", &[Service::Any])]);
+    let tables = compiled(&config);
+    assert_eq!(asks(&tables), [false; 5]);
+    assert!(tables.learners.is_empty() && tables.learned_classes.is_empty());
+    assert!(tables.prefixes.values().all(|entry| entry.region == 0));
+    config.ports.get_mut("web1").unwrap().addresses = Addresses::Learned;
+    let tables = compiled(&config);
+    // blue1 is in another zone.
+    assert_eq!(asks(&tables), [false, true, true, true, true]);
+    let web1 = tables.ports.iter().find(|port| port.name == "web1").unwrap();
+    let learner = tables.learners[&web1.id];
+    assert_eq!(tables.learners.len(), 1);
+    assert_eq!((learner.zone, learner.owner.mac), (0, web1.mac.0.into()));
+    // In the office's prefixes, and beside them.
+    assert_eq!(tables.learned_classes.len(), 2);
 }

@@ -1,6 +1,6 @@
 //! Map layouts do not change without a new `ABI_VERSION`: pinned maps of another netctl would be misread.
 //!
-//! `netctl-common/abi.lock` holds the agreed version and a hash of the code of `abi.rs`, without comments.
+//! `netctl-common/abi.lock` holds the agreed version and a hash of the code of `abi.rs` and of what it takes in, without comments.
 
 use std::{fs, path::PathBuf};
 
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace;
 
-const SOURCE: &str = "netctl-common/src/abi.rs";
+const SOURCES: [&str; 2] = ["netctl-common/src/abi.rs", "netctl-common/src/abi/lease.rs"];
 const LOCK: &str = "netctl-common/abi.lock";
 const VERSION: &str = "pub const ABI_VERSION: u32 = ";
 
@@ -24,8 +24,9 @@ struct Abi {
 /// The layouts are not the agreed ones, or a file cannot be read.
 pub(super) fn check(bless: bool) -> Result<()> {
     let path = |name: &str| -> PathBuf { workspace::root().join(name) };
-    let source = fs::read_to_string(path(SOURCE)).with_context(|| format!("cannot read {SOURCE}"))?;
-    let now = Abi::of(&source).with_context(|| format!("{SOURCE} has no line `{VERSION}…;`"))?;
+    let read = |name: &str| fs::read_to_string(path(name)).with_context(|| format!("cannot read {name}"));
+    let source = SOURCES.into_iter().map(read).collect::<Result<String>>()?;
+    let now = Abi::of(&source).with_context(|| format!("{} has no line `{VERSION}…;`", SOURCES[0]))?;
     if bless {
         return fs::write(path(LOCK), now.to_line()).with_context(|| format!("cannot write {LOCK}"));
     }
@@ -66,7 +67,8 @@ impl Abi {
         }
         if self.version == agreed.version {
             bail!(
-                "{SOURCE} has changed and ABI_VERSION is still {}; raise it, then run `cargo xtask check --bless`",
+                "{} has changed and ABI_VERSION is still {}; raise it, then run `cargo xtask check --bless`",
+                SOURCES.join(" or "),
                 self.version
             );
         }

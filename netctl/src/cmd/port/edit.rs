@@ -70,7 +70,7 @@ pub(super) fn remove(
 pub(super) fn addresses_and_groups(port: &mut NewSection, args: &NewPortArgs) {
     match args.addresses.as_slice() {
         [] => {}
-        [any] if any == "any" => port.text("addresses", any),
+        [word] if word == "any" || word == "learn" => port.text("addresses", word),
         listed => port.texts("addresses", listed),
     }
     if !args.groups.is_empty() {

@@ -12,6 +12,7 @@ use crate::config::{Addresses, Device, Port, PortKind, print_guarding, print_tru
 use crate::error::{Error, Outcome};
 use crate::kernel::attach::AttachPort;
 use crate::kernel::running::RunningPort;
+use crate::names;
 use crate::network::{self, Condition, Netlink, Observed, condition};
 use crate::output::{Format, Row, write_rows};
 use crate::state::State;
@@ -28,7 +29,7 @@ struct PortRow {
     ifindex: Option<u32>,
     id: Option<u32>,
     mac: String,
-    /// `["any"]` where they are not checked.
+    /// `["any"]` where they are not checked; `"learn"` in front of what was learned.
     addresses: Vec<String>,
     groups: Vec<String>,
     queues: u16,
@@ -111,7 +112,10 @@ fn row((name, port): (&String, &Port), state: &State, observed: &Observed) -> Re
         mac: port.mac.to_string(),
         addresses: match &port.addresses {
             Addresses::Any => vec!["any".to_owned()],
-            Addresses::Learned => vec!["learn".to_owned()],
+            Addresses::Learned => {
+                let learned = state.leases_of(name).map(|(key, _)| names::address(key.address).to_string());
+                std::iter::once("learn".to_owned()).chain(learned).collect()
+            }
             Addresses::Listed(addresses) => addresses.iter().map(ToString::to_string).collect(),
         },
         groups: groups.map(|(group, _)| group.clone()).collect(),

@@ -1,6 +1,7 @@
 //! Addresses to classes: what the maps `addresses` and `prefixes` hold, and the classes of those who have no
 //! address. Which rules a class makes match is [`super::chain`]'s matter.
 
+mod learned;
 mod owner;
 mod prefix;
 mod selector;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 use netctl_common::abi::{AddressKey, Classes};
 
+pub(super) use self::learned::Learned;
 pub(super) use self::owner::{Owner, network_of};
 pub(super) use self::prefix::Prefix;
 use self::prefix::PrefixTree;
@@ -20,7 +22,7 @@ use super::signature::{Signature, Signatures};
 use crate::config::{Config, Selector};
 
 /// Something for either side of a rule: `from` and `to`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Both<T> {
     pub(super) source: T,
     pub(super) destination: T,
@@ -52,6 +54,7 @@ pub(super) struct Addresses {
     pub(super) owned: Vec<(AddressKey, Owner, Classes)>,
     /// Each of them is in every zone.
     pub(super) prefixes: Vec<(Prefix, Classes)>,
+    pub(super) learned: Learned,
     /// Index: class. The lists that hold it.
     pub(super) signatures: Both<Vec<Signature>>,
 }
@@ -84,6 +87,7 @@ impl Addresses {
                 Owner::Host(_) => sides.map(|s| s.host),
             })?,
             prefixes: classes.of_prefixes((&tree, &inside), sides.map(|s| s.world))?,
+            learned: learned::learned(config, (&tree, &inside), &ports, &mut classes)?,
             signatures: classes.sides,
         })
     }

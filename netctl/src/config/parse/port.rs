@@ -240,13 +240,26 @@ fn addresses<'d>(
     };
     if let Value::String(text) = &node.value {
         if text == ANY_ADDRESS {
-            let message = format!("the addresses that port {} sends from are not checked", quoted(name.text));
-            let help = "list its addresses if they are known: then it cannot pretend to be another";
+            let message = format!(
+                "the addresses that port {} sends from are not checked: it can use any that no other port has",
+                quoted(name.text)
+            );
+            let help = "list its addresses, or use \"learn\": then it cannot pretend to be another";
             report.add(Finding::warning(node.span, message, help));
             return Addresses::Any;
         }
-        let help = format!("write a list, like `addresses = [\"{}\"]`, or \"any\"", shortened(text));
-        report.error(node.span, "`addresses` takes a list of strings or \"any\"", help);
+        if text == LEARNED_ADDRESSES {
+            let message = format!(
+                "port {} can use what the DHCP servers and routers that reach it give it",
+                quoted(name.text)
+            );
+            let help = "list its addresses if they are known; then nobody on the network decides about them";
+            report.add(Finding::warning(node.span, message, help));
+            return Addresses::Learned;
+        }
+        let help =
+            format!("write a list, like `addresses = [\"{}\"]`, or \"learn\" or \"any\"", shortened(text));
+        report.error(node.span, "`addresses` takes a list of strings, \"learn\" or \"any\"", help);
         return Addresses::Any;
     }
     let mut listed = BTreeSet::new();

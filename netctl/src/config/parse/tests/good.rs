@@ -155,7 +155,7 @@ fn ports_whose_addresses_are_not_known_are_warned_about() {
     let text = "[networks.lab]\nkind = \"bridge\"\n[ports.a]\nnetwork = \"lab\"\n[ports.b]\nnetwork = \"lab\"\naddresses = \"any\"\n[ports.c]\nnetwork = \"lab\"\naddresses = []\n";
     let expected = [
         "3:8 port `a` has no addresses: it can use only its IPv6 link-local address | add `addresses = [\"10.0.0.11\"]`, or `addresses = []` if that is meant",
-        "7:13 the addresses that port `b` sends from are not checked | list its addresses if they are known: then it cannot pretend to be another",
+        "7:13 the addresses that port `b` sends from are not checked: it can use any that no other port has | list its addresses, or use \"learn\": then it cannot pretend to be another",
     ];
     assert_eq!(findings(text), expected);
     assert_eq!(config(text).ports["a"].addresses, Addresses::Listed([].into()));
