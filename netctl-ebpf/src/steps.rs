@@ -70,6 +70,8 @@ steps! {
     step_learn: Learn,
     step_learn_option: LearnOption,
     step_acquire: Acquire,
+    step_take_place: TakePlace,
+    step_put_lease: PutLease,
     step_advertise: Advertise,
 }
 

@@ -38,6 +38,8 @@ pub enum Step {
     Learn,
     LearnOption,
     Acquire,
+    TakePlace,
+    PutLease,
     Advertise,
 }
 
@@ -107,6 +109,8 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             Step::Learn => self.learn(facts),
             Step::LearnOption => self.learn_option(facts),
             Step::Acquire => self.acquire(facts),
+            Step::TakePlace => self.take_place(facts),
+            Step::PutLease => self.put_lease(facts),
             Step::Advertise => self.advertise(facts),
         }
     }

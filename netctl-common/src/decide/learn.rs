@@ -25,11 +25,26 @@ pub struct Wanted {
     pub lifetime: u32,
     pub source: u8,
     pub prefix: u8,
+    /// Nobody else has it.
+    pub is_free: bool,
+    /// The port's book has a place for it, which was that of `former` if `has_former`.
+    pub has_place: bool,
+    pub has_former: bool,
+    pub former: Address,
 }
 
 impl Wanted {
-    pub const NONE: Self =
-        Self { address: Address::UNSPECIFIED, since: 0, lifetime: 0, source: 0, prefix: 0 };
+    pub const NONE: Self = Self {
+        address: Address::UNSPECIFIED,
+        since: 0,
+        lifetime: 0,
+        source: 0,
+        prefix: 0,
+        is_free: false,
+        has_place: false,
+        has_former: false,
+        former: Address::UNSPECIFIED,
+    };
 }
 
 /// The step has nothing against the frame.
@@ -74,9 +89,12 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
                 since: now,
                 lifetime: lease::lifetime(facts.told.lifetimes[place]),
                 source: source as u8,
-                prefix: 0,
+                ..Wanted::NONE
             };
-            self.require(Step::Acquire, facts)?;
+            let verdict = self.give(facts)?;
+            if !verdict.allows() {
+                return Err(verdict);
+            }
         }
         FINE
     }
@@ -131,15 +149,15 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         let (now, lease) = (self.tables.now(), self.tables.lease(&key));
         let is_own = lease.port == self.port.id && lease.mac == self.port.mac;
         let is_tentative = is_own && lease.is_tentative(now);
-        facts.wanted =
-            Wanted { address, since: now, lifetime: QUIET, source: Source::Formed as u8, prefix: 0 };
+        let source = Source::Formed as u8;
+        facts.wanted = Wanted { address, since: now, lifetime: QUIET, source, ..Wanted::NONE };
         if !self.is_from_guest() {
             // A switch may send the guest's own question back to it (RFC 7527).
             if !is_tentative || packet.link.source == self.port.mac {
                 return FINE;
             }
             facts.wanted.lifetime = 0;
-            return Ok(self.ask(Step::Acquire, facts));
+            return self.give(facts);
         }
         if guard::is_own(self.tables, self.root, self.port, &address)? {
             let is_formed = is_own && lease.source == Source::Formed as u8;
@@ -147,7 +165,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
                 return FINE;
             }
             facts.wanted.prefix = lease.prefix;
-            return Ok(self.ask(Step::Acquire, facts));
+            return self.give(facts);
         }
         if detects && is_tentative {
             return FINE;
@@ -169,7 +187,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             }
         }
         facts.wanted.since = now.wrapping_add(TENTATIVE);
-        Ok(self.ask(Step::Acquire, facts))
+        self.give(facts)
     }
 
     /// Why an address cannot be formed that no router has told the guest about.
@@ -182,7 +200,22 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
 
     /// Gives the port [`Facts::wanted`], unless another has it or the port has too many; or takes it away.
     #[inline(always)]
-    pub(super) fn acquire(&self, facts: &Facts) -> Decided<Verdict> {
+    fn give(&self, facts: &mut Facts) -> Decided<Verdict> {
+        // One after the other, for the stack.
+        (facts.wanted.is_free, facts.wanted.has_place) = (false, false);
+        let mut verdict = self.ask(Step::Acquire, facts);
+        if facts.wanted.is_free {
+            verdict = self.ask(Step::TakePlace, facts);
+        }
+        if facts.wanted.has_place {
+            verdict = self.ask(Step::PutLease, facts);
+        }
+        Ok(verdict)
+    }
+
+    /// Whether the port can have [`Facts::wanted`]; or takes it away.
+    #[inline(always)]
+    pub(super) fn acquire(&self, facts: &mut Facts) -> Decided<Verdict> {
         let wanted = &facts.wanted;
         let (tables, address) = (self.tables, wanted.address);
         let key = AddressKey { zone: self.port.zone, address };
@@ -199,30 +232,46 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         if self.is_anothers_claim(&key)? {
             return Err(Reason::AddressTaken.into());
         }
-        let (now, writes) = (tables.now(), tables.writes());
+        facts.wanted.is_free = true;
+        FINE
+    }
+
+    /// A place in the port's book.
+    #[inline(always)]
+    pub(super) fn take_place(&self, facts: &mut Facts) -> Decided<Verdict> {
+        let (tables, wanted) = (self.tables, &facts.wanted);
+        let (address, now, writes) = (wanted.address, tables.now(), tables.writes());
         let slot = LeaseSlot { address, since: wanted.since, lifetime: wanted.lifetime };
         let step = |book: &mut LeaseBook| book.take(slot, now, writes);
         let place = tables.with_book(self.port.id, step).ok_or(Reason::Internal)?;
         if !place.is_there {
             return Err(Reason::AddressLimit.into());
         }
-        if writes {
-            if !place.former.is_unspecified() {
-                self.forget_lease(&AddressKey { zone: self.port.zone, address: place.former });
-            }
-            let lease = LeaseEntry {
-                port: self.port.id,
-                since: wanted.since,
-                lifetime: wanted.lifetime,
-                mac: self.port.mac,
-                source: wanted.source,
-                prefix: wanted.prefix,
-            };
-            if !tables.put_lease(&key, &lease) {
-                return Err(Reason::AddressLimit.into());
-            }
-        }
+        facts.wanted.has_place = writes;
+        (facts.wanted.has_former, facts.wanted.former) = (place.has_former, place.former);
         FINE
+    }
+
+    /// The lease for that place, instead of the one whose place it was.
+    #[inline(always)]
+    pub(super) fn put_lease(&self, facts: &Facts) -> Decided<Verdict> {
+        let (wanted, zone) = (&facts.wanted, self.port.zone);
+        if wanted.has_former {
+            self.forget_lease(&AddressKey { zone, address: wanted.former });
+        }
+        let lease = LeaseEntry {
+            port: self.port.id,
+            since: wanted.since,
+            lifetime: wanted.lifetime,
+            mac: self.port.mac,
+            source: wanted.source,
+            prefix: wanted.prefix,
+        };
+        if self.tables.put_lease(&AddressKey { zone, address: wanted.address }, &lease) {
+            FINE
+        } else {
+            Err(Reason::AddressLimit.into())
+        }
     }
 
     /// Whether another port has the address or has claimed it, and is still there.

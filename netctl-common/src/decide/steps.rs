@@ -94,12 +94,14 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     /// A flow that the policy allows.
     #[inline(always)]
     pub(super) fn keep(&self, facts: &mut Facts) -> Decided<Verdict> {
-        let known = match self.flow_apart(facts)? {
+        // Not an `Option`: see `Decided`.
+        let (opened, settled) = match self.flow_apart(facts)? {
             Some(mut entry) if facts.crosses => {
                 entry.asks_again(&facts.packet, self.direction);
                 return Ok(facts.verdict);
             }
-            entry => entry.map(|entry| entry.settled),
+            Some(entry) => (opened::AGAIN, entry.settled),
+            None => (opened::FLOW, 0),
         };
         let now = self.tables.now();
         let entry = FlowEntry::open(self.direction, self.root.generation, facts.verdict.rule, now);
@@ -107,8 +109,8 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         entry.audited = facts.audited;
         entry.origin = self.origin(&facts.packet);
         // In the place of the one that is over.
-        entry.settled = known.unwrap_or(0);
-        self.insert(facts, &entry, if known.is_some() { opened::AGAIN } else { opened::FLOW })?;
+        entry.settled = settled;
+        self.insert(facts, &entry, opened)?;
         Ok(facts.verdict)
     }
 
