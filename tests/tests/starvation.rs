@@ -122,6 +122,10 @@ impl Drop for End<'_> {
     }
 }
 
+/// New connections of the others: with those that they have, fewer than what one guest may settle at a server
+/// (netctl-common/src/flow/quota.rs), or the silent ones would give way to their own.
+const MOST_OPENED: u16 = 1000;
+
 fn connections(kind: Kind) {
     Sandbox::run(|sandbox| {
         let world = World::new(sandbox, kind, LIMITS);
@@ -134,8 +138,10 @@ fn connections(kind: Kind) {
             let mut opened = 0;
             while begin.elapsed() < Duration::from_secs(4) {
                 world.use_connections();
-                world.open_another(opened);
-                opened += 1;
+                if opened < MOST_OPENED {
+                    world.open_another(opened);
+                    opened += 1;
+                }
             }
             println!("{kind:?}: {opened} connections opened in the flood");
             assert!(opened > 20, "{kind:?}: {opened} connections in 4 seconds");
