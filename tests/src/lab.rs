@@ -103,7 +103,7 @@ impl<'s> Lab<'s> {
     /// Like [`Self::tap`].
     pub fn tap_with(&self, name: &str, options: Options) -> Result<Tap> {
         let interface = &self.port(name).interface;
-        let tap = Tap::open_with(interface, options)?;
+        let tap = open_when_free(interface, options)?;
         if is_bridge_port(interface) {
             wait_forwarding(interface)?
         } else {
@@ -371,4 +371,25 @@ fn mac<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Mac, D::Erro
     let bytes: Option<Vec<u8>> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
     let mac = bytes.and_then(|bytes| bytes.try_into().ok());
     mac.ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no MAC address")))
+}
+
+/// A queue that was closed just now is held until a process that was being started meanwhile has got rid of its copy.
+fn open_when_free(interface: &str, options: Options) -> Result<Tap> {
+    let begin = Instant::now();
+    loop {
+        match Tap::open_with(interface, options) {
+            Err(error) if is_busy(&error) && begin.elapsed() < Duration::from_secs(5) => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let errno = cause.downcast_ref::<nix::errno::Errno>().map(|errno| *errno as i32);
+        let raw = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        errno.or(raw) == Some(libc::EBUSY)
+    })
 }
