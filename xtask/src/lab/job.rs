@@ -27,11 +27,13 @@ pub(super) struct Planned<'a> {
     arguments: &'static [&'static str],
     /// Tests that take too long where everything is emulated.
     pub(super) left_out: &'static [&'static str],
+    /// Kernels in which it runs by name only.
+    pub(super) not_daily: &'static [Series],
 }
 
 /// Where a target is not planned.
 const ORDINARY: Planned<'static> =
-    Planned { target: "", needs: &[], minutes: 15, arguments: &[], left_out: &[] };
+    Planned { target: "", needs: &[], minutes: 15, arguments: &[], left_out: &[], not_daily: &[] };
 
 /// Everything that `cargo xtask lab` runs, in this order. Tests that need what only the lab has are marked with
 /// `#[ignore]` and run here.
@@ -47,6 +49,8 @@ pub(super) const PLAN: [Planned<'static>; 8] = [
         target: "kinds",
         // Slow, and about interfaces rather than frames.
         left_out: &["traces::", "lower::", "conversation::", "discovery::", "passthrough::"],
+        // Of the hooks and drivers that the oldest and the newest have, too.
+        not_daily: &[Series::V6_12],
         ..ORDINARY
     },
     Planned {

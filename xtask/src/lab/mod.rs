@@ -134,6 +134,10 @@ fn plan(options: &Options, kernels: Vec<Kernel>) -> Result<Vec<Run>> {
     for kernel in kernels {
         let mut jobs = Vec::new();
         for it in &planned {
+            if options.targets.is_empty() && it.not_daily.contains(&kernel.series) {
+                eprintln!("lab: {} runs in {} only by name", it.target, kernel.release);
+                continue;
+            }
             if let Some(feature) = it.lacks(kernel.series) {
                 eprintln!("lab: {} needs {}, which {} has not", it.target, feature.name(), kernel.release);
                 continue;
