@@ -47,8 +47,16 @@ pub(super) const PLAN: [Planned<'static>; 8] = [
     },
     Planned {
         target: "kinds",
-        // Slow, and about interfaces rather than frames.
-        left_out: &["traces::", "lower::", "conversation::", "discovery::", "passthrough::"],
+        // Slow, and about interfaces rather than frames; or about nothing but the decision, which is the same in all kernels.
+        left_out: &[
+            "traces::",
+            "lower::",
+            "conversation::",
+            "discovery::",
+            "passthrough::",
+            "audit::",
+            "injection::",
+        ],
         // Of the hooks and drivers that the oldest and the newest have, too.
         not_daily: &[Series::V6_12],
         ..ORDINARY
