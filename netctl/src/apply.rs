@@ -224,7 +224,6 @@ async fn enforce(
     // Both wait for the kernel's readers, and neither is seen by a frame before the switch.
     let filled = std::thread::scope(|scope| {
         let filled = scope.spawn(|| kernel.fill(&publication));
-        kernel.make_lease_books(&compiled.learners)?;
         kernel.attach(&ports)?;
         on_uplinks.iter().try_for_each(|uplink| kernel.attach_uplink(uplink))?;
         filled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -72,7 +72,7 @@ impl Kernel {
     }
 
     /// Before the switch: a port that learns can.
-    pub(crate) fn make_lease_books(&self, learners: &Learners) -> Result<(), KernelError> {
+    pub(super) fn make_lease_books(&self, learners: &Learners) -> Result<(), KernelError> {
         let table = self.map(maps::LEASE_BOOKS)?;
         for id in learners.keys() {
             point("make lease book");

@@ -81,6 +81,7 @@ impl Kernel {
     ) -> Result<Filled, KernelError> {
         let slot = slot.map_or(0, |slot| (slot + 1) % SLOTS);
         let generation = generation.wrapping_add(1).max(1);
+        self.make_lease_books(&publication.compiled.learners)?;
         let ports = port_rows(publication, root_of(publication, slot, generation))?;
         let tables = tables(publication);
         std::thread::scope(|scope| {

@@ -79,7 +79,6 @@ impl Kernel {
             self.make_port_tables(port.id)?;
             self.copy_counters(former, port.id)?;
         }
-        self.make_lease_books(&publication.compiled.learners)?;
         let filled = self.fill_after(publication, None, former.generation())?;
         self.switch(filled).map(drop)
     }
