@@ -22,7 +22,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             verdict = self.ask(Step::JudgeAgain, facts);
             // Told of with the flow's own frames.
             facts.audited = NO_RULE;
-        } else if matches!(verdict.reason, Reason::UnrelatedError) {
+        } else if !matches!(verdict.reason, Reason::Related) {
             return Err(verdict);
         }
         let verdict = as_flow(verdict);
