@@ -130,6 +130,6 @@ fn asks_for_address(packet: &Packet) -> bool {
     matches!(packet.layer, Layer::Ipv4)
         && packet.tuple.source.is_unspecified()
         && packet.tuple.protocol == number::UDP
-        && packet.tuple.source_port == 68
-        && packet.tuple.destination_port == 67
+        && packet.tuple.source_port == number::DHCP_CLIENT
+        && packet.tuple.destination_port == number::DHCP_SERVER
 }

@@ -7,7 +7,7 @@ use super::{Decided, Facts, Tables};
 use crate::abi::{AddressKey, LeaseBook, LeaseEntry, LeaseSlot, guards, port_flags};
 use crate::address::Address;
 use crate::flow::ticks;
-use crate::frame::Frame;
+use crate::frame::{Frame, number};
 use crate::guard;
 use crate::lease::{self, Lesson, QUIET, Source, TENTATIVE, TOLD};
 use crate::verdict::{Reason, Verdict};
@@ -91,7 +91,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
                 source: source as u8,
                 ..Wanted::NONE
             };
-            let verdict = self.give(facts)?;
+            let verdict = self.give(facts);
             if !verdict.allows() {
                 return Err(verdict);
             }
@@ -138,7 +138,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
     #[inline(always)]
     fn claim(&self, facts: &mut Facts) -> Decided<Verdict> {
         let packet = &facts.packet;
-        let is_question = packet.icmp_type() == lease::NEIGHBOR_SOLICITATION;
+        let is_question = packet.icmp_type() == number::NEIGHBOR_SOLICITATION;
         let detects = is_question && packet.tuple.source.is_unspecified();
         let address = if is_question && !detects {
             packet.tuple.source
@@ -157,7 +157,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
                 return FINE;
             }
             facts.wanted.lifetime = 0;
-            return self.give(facts);
+            return Ok(self.give(facts));
         }
         if guard::is_own(self.tables, self.root, self.port, &address)? {
             let is_formed = is_own && lease.source == Source::Formed as u8;
@@ -165,7 +165,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
                 return FINE;
             }
             facts.wanted.prefix = lease.prefix;
-            return self.give(facts);
+            return Ok(self.give(facts));
         }
         if detects && is_tentative {
             return FINE;
@@ -187,7 +187,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
             }
         }
         facts.wanted.since = now.wrapping_add(TENTATIVE);
-        self.give(facts)
+        Ok(self.give(facts))
     }
 
     /// Why an address cannot be formed that no router has told the guest about.
@@ -200,7 +200,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
 
     /// Gives the port [`Facts::wanted`], unless another has it or the port has too many; or takes it away.
     #[inline(always)]
-    fn give(&self, facts: &mut Facts) -> Decided<Verdict> {
+    fn give(&self, facts: &mut Facts) -> Verdict {
         // One after the other, for the stack.
         (facts.wanted.is_free, facts.wanted.has_place) = (false, false);
         let mut verdict = self.ask(Step::Acquire, facts);
@@ -210,7 +210,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         if facts.wanted.has_place {
             verdict = self.ask(Step::PutLease, facts);
         }
-        Ok(verdict)
+        verdict
     }
 
     /// Whether the port can have [`Facts::wanted`]; or takes it away.

@@ -78,7 +78,7 @@ pub(crate) const ETHERNET_LEN: u32 = size_of::<Ethernet>() as u32;
 pub(crate) const IPV4_MIN_LEN: u32 = size_of::<Ipv4>() as u32;
 pub(crate) const IPV6_LEN: u32 = size_of::<Ipv6>() as u32;
 pub(crate) const TCP_MIN_LEN: u32 = 20;
-const UDP_LEN: u32 = 8;
+pub(crate) const UDP_LEN: u32 = 8;
 pub(crate) const ICMP_LEN: u32 = 8;
 const SCTP_LEN: u32 = 12;
 
@@ -435,7 +435,7 @@ pub const fn is_echo(protocol: u8, icmp_type: u8) -> bool {
 
 /// Of two words in network byte order.
 #[inline(always)]
-fn number_of(words: [u16; 2]) -> u32 {
+pub(crate) fn number_of(words: [u16; 2]) -> u32 {
     u32::from_be(bytemuck::cast(words))
 }
 

@@ -28,3 +28,16 @@ pub const ICMP_ECHO_REPLY: u8 = 0;
 pub const ICMP_ECHO_REQUEST: u8 = 8;
 pub const ICMP6_ECHO_REQUEST: u8 = 128;
 pub const ICMP6_ECHO_REPLY: u8 = 129;
+
+/// Neighbor discovery (RFC 4861).
+pub const ROUTER_SOLICITATION: u8 = 133;
+pub const ROUTER_ADVERTISEMENT: u8 = 134;
+pub const NEIGHBOR_SOLICITATION: u8 = 135;
+pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+pub const REDIRECT: u8 = 137;
+
+/// UDP ports of DHCP servers and clients (RFC 2131, 4.1; RFC 8415, 7.2).
+pub const DHCP_SERVER: u16 = 67;
+pub const DHCP_CLIENT: u16 = 68;
+pub const DHCP6_CLIENT: u16 = 546;
+pub const DHCP6_SERVER: u16 = 547;

@@ -9,16 +9,9 @@ use crate::frame::{Frame, Packet, number};
 use crate::lease::{self, Lesson};
 use crate::verdict::{Direction, Reason};
 
-/// Neighbor discovery message types (RFC 4861).
-pub(super) mod nd {
-    pub(in super::super) const ROUTER_SOLICITATION: u8 = 133;
-    pub(in super::super) const ROUTER_ADVERTISEMENT: u8 = 134;
-    pub(in super::super) const NEIGHBOR_SOLICITATION: u8 = 135;
-    pub(in super::super) const NEIGHBOR_ADVERTISEMENT: u8 = 136;
-    pub(in super::super) const REDIRECT: u8 = 137;
-    pub(super) const SOURCE_LINK_LAYER: u8 = 1;
-    pub(super) const TARGET_LINK_LAYER: u8 = 2;
-}
+/// Options (RFC 4861, 4.6.1).
+const SOURCE_LINK_LAYER: u8 = 1;
+const TARGET_LINK_LAYER: u8 = 2;
 
 /// Multicast listener reports and dones (RFC 2710, RFC 3810): hosts send them by themselves.
 mod mld {
@@ -41,7 +34,7 @@ pub fn is_neighbor_discovery(packet: &Packet) -> bool {
 /// The address that a neighbor advertisement is about.
 #[inline(always)]
 pub fn advertised<F: Frame + ?Sized>(packet: &Packet, frame: &F) -> Result<Option<Address>, Reason> {
-    if packet.icmp_type() != nd::NEIGHBOR_ADVERTISEMENT {
+    if packet.icmp_type() != number::NEIGHBOR_ADVERTISEMENT {
         return Ok(None);
     }
     Ok(Some(frame.read(packet.transport + 8).ok_or(Reason::Truncated)?))
@@ -49,7 +42,7 @@ pub fn advertised<F: Frame + ?Sized>(packet: &Packet, frame: &F) -> Result<Optio
 
 #[inline(always)]
 const fn is_solicitation_to_redirect(icmp_type: u8) -> bool {
-    icmp_type >= nd::ROUTER_SOLICITATION && icmp_type <= nd::REDIRECT
+    icmp_type >= number::ROUTER_SOLICITATION && icmp_type <= number::REDIRECT
 }
 
 #[inline(always)]
@@ -96,16 +89,16 @@ pub fn neighbor<T: Tables, F: Frame + ?Sized>(
     }
     let at = packet.transport + 8;
     claim.options = match packet.icmp_type() {
-        nd::ROUTER_SOLICITATION => at,
-        nd::ROUTER_ADVERTISEMENT => at + 8,
-        nd::NEIGHBOR_SOLICITATION | nd::NEIGHBOR_ADVERTISEMENT => at + 16,
+        number::ROUTER_SOLICITATION => at,
+        number::ROUTER_ADVERTISEMENT => at + 8,
+        number::NEIGHBOR_SOLICITATION | number::NEIGHBOR_ADVERTISEMENT => at + 16,
         // A redirect is about a router's MAC address, which its sender knows (RFC 4861, 8.2).
         _ => return Ok(claim),
     };
-    if matches!(packet.icmp_type(), nd::NEIGHBOR_SOLICITATION | nd::NEIGHBOR_ADVERTISEMENT) {
+    if matches!(packet.icmp_type(), number::NEIGHBOR_SOLICITATION | number::NEIGHBOR_ADVERTISEMENT) {
         let target: Address = frame.read(at).ok_or(Reason::Truncated)?;
         // A solicitation may ask for anyone; without a source it claims its target (RFC 4862, 5.4).
-        if claim.address.is_unspecified() || packet.icmp_type() == nd::NEIGHBOR_ADVERTISEMENT {
+        if claim.address.is_unspecified() || packet.icmp_type() == number::NEIGHBOR_ADVERTISEMENT {
             let honest = match direction {
                 // What the guest may come to have is for the step that learns to say.
                 Direction::FromGuest if learns(packet, port) => true,
@@ -166,7 +159,7 @@ fn link_layer_option<F: Frame + ?Sized>(
         if units == 0 {
             return Err(Reason::BadHeader);
         }
-        if matches!(kind, nd::SOURCE_LINK_LAYER | nd::TARGET_LINK_LAYER) {
+        if matches!(kind, SOURCE_LINK_LAYER | TARGET_LINK_LAYER) {
             let mac: LinkAddress = frame.read(at + 2).ok_or(Reason::Truncated)?;
             if units != 1 || mac == LinkAddress::NONE || found != LinkAddress::NONE {
                 return Err(Reason::SpoofedNeighbor);

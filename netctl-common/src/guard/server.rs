@@ -1,6 +1,5 @@
 //! What only routers and DHCP servers send.
 
-use super::neighbor::nd;
 use crate::abi::{PortEntry, guards};
 use crate::frame::{Layer, Packet, number};
 use crate::verdict::{Direction, Reason};
@@ -8,12 +7,6 @@ use crate::verdict::{Direction, Reason};
 /// ICMP messages by which a router directs hosts (RFC 792, RFC 1256).
 const ICMP_REDIRECT: u8 = 5;
 const ICMP_ROUTER_ADVERTISEMENT: u8 = 9;
-
-/// UDP ports of DHCP servers and clients (RFC 2131, 4.1; RFC 8415, 7.2).
-const DHCP_SERVER: u16 = 67;
-const DHCP_CLIENT: u16 = 68;
-const DHCP6_CLIENT: u16 = 546;
-const DHCP6_SERVER: u16 = 547;
 
 /// Of a packet that no flow answers for. To a guest that is no DHCP server nobody opens a flow to the server's port:
 /// its answers would belong to it.
@@ -25,8 +18,8 @@ pub fn server(packet: &Packet, port: &PortEntry, direction: Direction) -> Result
     }
     if packet.tuple.protocol == number::UDP && port.has_guard(guards::DHCP_SERVER) {
         let (server, client) = match packet.layer {
-            Layer::Ipv6 => (DHCP6_SERVER, DHCP6_CLIENT),
-            _ => (DHCP_SERVER, DHCP_CLIENT),
+            Layer::Ipv6 => (number::DHCP6_SERVER, number::DHCP6_CLIENT),
+            _ => (number::DHCP_SERVER, number::DHCP_CLIENT),
         };
         let tuple = &packet.tuple;
         let serves = match direction {
@@ -45,7 +38,7 @@ pub fn server(packet: &Packet, port: &PortEntry, direction: Direction) -> Result
 fn is_router(packet: &Packet) -> bool {
     match packet.tuple.protocol {
         number::ICMP => matches!(packet.icmp_type(), ICMP_REDIRECT | ICMP_ROUTER_ADVERTISEMENT),
-        number::ICMP6 => matches!(packet.icmp_type(), nd::ROUTER_ADVERTISEMENT | nd::REDIRECT),
+        number::ICMP6 => matches!(packet.icmp_type(), number::ROUTER_ADVERTISEMENT | number::REDIRECT),
         _ => false,
     }
 }

@@ -2,10 +2,9 @@
 
 use super::told::Told;
 use crate::address::{Address, LinkAddress};
-use crate::frame::{Frame, Packet};
+use crate::frame::{Frame, Packet, UDP_LEN, number_of};
 use crate::verdict::Direction;
 
-const UDP_LEN: u32 = 8;
 /// Offsets in the message (RFC 2131, 2).
 const CIADDR: u32 = 12;
 const YIADDR: u32 = 16;
@@ -90,8 +89,7 @@ pub(super) fn option<F: Frame + ?Sized>(frame: &F, told: &mut Told) -> Option<()
     match (code, len) {
         (MESSAGE_TYPE, 1) if told.kind == 0 => told.kind = u32::from(frame.read::<u8>(at + 2)?),
         (LEASE_TIME, 4) if told.seconds == 0 => {
-            let [high, low] = frame.read::<[u16; 2]>(at + 2)?;
-            told.seconds = u32::from(u16::from_be(high)) << 16 | u32::from(u16::from_be(low));
+            told.seconds = number_of(frame.read(at + 2)?);
         }
         (REQUESTED_ADDRESS, 4) if told.inner_end == 0 => told.inner_end = at + 2,
         // Of another length, or twice.

@@ -2,10 +2,9 @@
 
 use super::told::Told;
 use crate::address::{Address, LinkAddress};
-use crate::frame::{Frame, Packet};
+use crate::frame::{Frame, Packet, UDP_LEN, number_of};
 use crate::verdict::Direction;
 
-const UDP_LEN: u32 = 8;
 /// Message type and transaction.
 const HEADER_LEN: u32 = 4;
 
@@ -76,8 +75,7 @@ pub(super) fn option<F: Frame + ?Sized>(frame: &F, direction: Direction, told: &
     }
     if code == IAADDR {
         let address: Address = frame.read(body)?;
-        let [high, low] = frame.read::<[u16; 2]>(body + VALID)?;
-        let valid = u32::from(u16::from_be(high)) << 16 | u32::from(u16::from_be(low));
+        let valid = number_of(frame.read(body + VALID)?);
         told.tell(address, if matches!(direction, Direction::ToGuest) { valid } else { 0 });
     } else {
         (told.at, told.inner_end) = (body + head, body + len);

@@ -12,7 +12,7 @@ mod told;
 pub use book::Place;
 pub use holder::{NO_CLASSES, classes_of, holder, unpacked};
 pub use reading::{MAX_OPTIONS, begin, conclude, option};
-pub use told::{Lesson, NEIGHBOR_SOLICITATION, TOLD, Told, lesson};
+pub use told::{Lesson, TOLD, Told, lesson};
 
 use crate::abi::{LeaseEntry, LeasePrefix, NO_PORT};
 use crate::address::{Address, LinkAddress};

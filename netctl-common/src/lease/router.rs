@@ -4,7 +4,7 @@ use super::is_link_local;
 use super::told::Told;
 use crate::address::Address;
 use crate::frame::header::TypeLength;
-use crate::frame::{Frame, Packet};
+use crate::frame::{Frame, Packet, number_of};
 
 const HEADER_LEN: u32 = 16;
 /// Prefix information (RFC 4861, 4.6.2).
@@ -36,7 +36,7 @@ pub(super) fn option<F: Frame + ?Sized>(frame: &F, told: &mut Told) -> Option<()
     told.at = next;
     if kind == PREFIX && units == PREFIX_UNITS {
         let [bits, flags] = frame.read::<[u8; 2]>(at + 2)?;
-        let [valid, preferred] = frame.read::<[[u16; 2]; 2]>(at + 4)?.map(seconds);
+        let [valid, preferred] = frame.read::<[[u16; 2]; 2]>(at + 4)?.map(number_of);
         let network: Address = frame.read(at + 16)?;
         let forms = bits == 64 && flags & AUTONOMOUS != 0 && preferred <= valid;
         if forms && !is_link_local(&network) && !network.is_group() {
@@ -44,9 +44,4 @@ pub(super) fn option<F: Frame + ?Sized>(frame: &F, told: &mut Told) -> Option<()
         }
     }
     Some(())
-}
-
-#[inline(always)]
-fn seconds([high, low]: [u16; 2]) -> u32 {
-    u32::from(u16::from_be(high)) << 16 | u32::from(u16::from_be(low))
 }

@@ -22,10 +22,6 @@ pub enum Lesson {
     Claim,
 }
 
-pub const NEIGHBOR_SOLICITATION: u8 = 135;
-const NEIGHBOR_ADVERTISEMENT: u8 = 136;
-const ROUTER_ADVERTISEMENT: u8 = 134;
-
 /// What a packet may teach. A fragment teaches nothing: what its ports are is not what it carries.
 #[inline(always)]
 pub fn lesson(packet: &Packet, direction: Direction) -> Option<Lesson> {
@@ -33,14 +29,18 @@ pub fn lesson(packet: &Packet, direction: Direction) -> Option<Lesson> {
         return None;
     }
     let (tuple, to_guest) = (&packet.tuple, matches!(direction, Direction::ToGuest));
-    let port = tuple.destination_port;
+    let is_to = |client, server| tuple.destination_port == if to_guest { client } else { server };
     match (packet.layer, tuple.protocol) {
-        (Layer::Ipv4, number::UDP) if port == if to_guest { 68 } else { 67 } => Some(Lesson::Dhcp4),
-        (Layer::Ipv6, number::UDP) if port == if to_guest { 546 } else { 547 } => Some(Lesson::Dhcp6),
+        (Layer::Ipv4, number::UDP) if is_to(number::DHCP_CLIENT, number::DHCP_SERVER) => Some(Lesson::Dhcp4),
+        (Layer::Ipv6, number::UDP) if is_to(number::DHCP6_CLIENT, number::DHCP6_SERVER) => {
+            Some(Lesson::Dhcp6)
+        }
         (Layer::Ipv6, number::ICMP6) => match packet.icmp_type() {
-            ROUTER_ADVERTISEMENT if to_guest => Some(Lesson::Router),
-            NEIGHBOR_ADVERTISEMENT => Some(Lesson::Claim),
-            NEIGHBOR_SOLICITATION if !to_guest || tuple.source.is_unspecified() => Some(Lesson::Claim),
+            number::ROUTER_ADVERTISEMENT if to_guest => Some(Lesson::Router),
+            number::NEIGHBOR_ADVERTISEMENT => Some(Lesson::Claim),
+            number::NEIGHBOR_SOLICITATION if !to_guest || tuple.source.is_unspecified() => {
+                Some(Lesson::Claim)
+            }
             _ => None,
         },
         _ => None,
