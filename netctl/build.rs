@@ -98,6 +98,7 @@ fn rustflags(linker: &Path) -> Vec<String> {
         "-Cdebuginfo=2".to_owned(),
         format!("-Clinker={}", linker.display()),
         "-Clink-arg=--btf".to_owned(),
+        "-Ctarget-cpu=v3".to_owned(),
     ]
 }
 
