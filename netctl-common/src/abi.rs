@@ -1,12 +1,14 @@
-//! Every value that is stored in a BPF map or sent through the ring buffer.
+//! Every value that is stored in a BPF map or written into the journal.
 //!
 //! Plain, sized, without implicit padding. Numbers are in host byte order unless a field says otherwise;
 //! addresses are in network byte order, see [`crate::address`].
 
+mod journal;
 mod lease;
 
 use bytemuck::{Pod, Zeroable};
 
+pub use journal::{Change, Event, JOURNAL_LEN, event_flags, event_kind};
 pub use lease::{
     BOOK_SIZE, LearnedKey, LearnerEntry, LeaseBook, LeaseEntry, LeasePrefix, LeaseSlot, MAX_LEASES,
 };
@@ -454,10 +456,10 @@ pub struct EventBudget {
     /// See [`crate::limit`].
     pub tokens: u64,
     pub refilled: u64,
-    /// Events not sent because the port was over its rate.
+    /// Events not told because the port, or the rule, was over its rate.
     pub suppressed: u64,
-    /// Events not sent because the ring buffer was full.
-    pub overflowed: u64,
+    /// Those of them that no later event has told of: see [`Event::untold`].
+    pub since: u64,
 }
 
 /// How many answers to rejected frames a port may still cause, and what became of them. Per CPU. Map `reject_budget`.
@@ -471,48 +473,6 @@ pub struct RejectBudget {
     pub answered: u64,
     /// Rejected frames that got none, because the port was over its rate or the frame could not be rewritten.
     pub unanswered: u64,
-}
-
-/// One decision, as sent through the ring buffer.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-pub struct Event {
-    /// `CLOCK_MONOTONIC`, nanoseconds.
-    pub time: u64,
-    pub ifindex: u32,
-    /// Port id, or [`NO_PORT`].
-    pub port: u32,
-    pub generation: u32,
-    pub rule: u32,
-    pub length: u32,
-    pub source_port: u16,
-    pub destination_port: u16,
-    pub source: Address,
-    pub destination: Address,
-    pub source_mac: LinkAddress,
-    pub destination_mac: LinkAddress,
-    pub ethertype: u16,
-    pub protocol: u8,
-    /// [`crate::verdict::Direction`].
-    pub direction: u8,
-    /// [`crate::verdict::Action`].
-    pub action: u8,
-    /// [`crate::verdict::Reason`].
-    pub reason: u8,
-    /// Bits of [`event_flags`].
-    pub flags: u8,
-    pub reserved: u8,
-    /// The VLAN on the network; 0 = untagged.
-    pub vlan: u16,
-    pub reserved_2: u16,
-}
-
-/// Bits of [`Event::flags`].
-pub mod event_flags {
-    /// `source` and `destination` are set: the frame carries IP, or ARP's protocol addresses.
-    pub const ADDRESSES: u8 = 1;
-    /// But for audit mode, `rule` would have decided otherwise; the default, if it is [`super::NO_RULE`].
-    pub const AUDIT: u8 = 2;
 }
 
 /// What `explain`'s twin of a program found. Map `answer`, which only the twin uses.
@@ -574,7 +534,9 @@ pub mod maps {
     pub const BUCKETS: &str = "buckets";
     /// How many flows each port may still have settle at another: [`super::QuotaKey`].
     pub const QUOTAS: &str = "quotas";
-    pub const EVENTS: &str = "events";
+    /// The last [`super::JOURNAL_LEN`] events, and how many there ever were.
+    pub const JOURNAL: &str = "journal";
+    pub const JOURNAL_END: &str = "journal_end";
     pub const EVENT_BUDGET: &str = "event_budget";
     pub const REJECT_BUDGET: &str = "reject_budget";
     /// Frames at interfaces that are no ports of the running policy; laid out like `port_counters`.
@@ -592,5 +554,4 @@ const _: () = {
     assert!(size_of::<QuotaKey>() == 8);
     assert!(size_of::<RuleEntry>() == 40);
     assert!(size_of::<LimitsEntry>() == 2 * 16 * LIMITS);
-    assert!(size_of::<Event>() == 88);
 };

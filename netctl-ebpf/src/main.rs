@@ -3,8 +3,11 @@
 
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
+mod atomic;
 mod forward;
+mod journal;
 mod maps;
 mod packet;
 mod record;

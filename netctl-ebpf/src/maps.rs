@@ -6,19 +6,19 @@
 use core::mem::offset_of;
 
 use aya_ebpf::Global;
-use aya_ebpf::bindings::{__sk_buff, BPF_F_NO_PREALLOC, bpf_spin_lock};
+use aya_ebpf::bindings::{__sk_buff, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, bpf_spin_lock};
 use aya_ebpf::btf_maps::lpm_trie::Key;
-use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::{bpf_ktime_get_coarse_ns, bpf_spin_lock, bpf_spin_unlock};
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::TcContext;
 use netctl_common::abi::{
     AddressEntry, AddressKey, Answer, BOOK_SIZE, BUCKET_ROWS, BUCKETS_SIZE, ChainEntry, Classes, Counter,
-    DOCUMENT_CHUNK, Event, EventBudget, FlowEntry, FlowKey, LearnedKey, LearnerEntry, LeaseBook, LeaseEntry,
-    LeasePrefix, LimitsEntry, MAX_LEASES, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey, PortEntry,
-    PrefixKey, QuotaKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, VlanSet,
-    bucket_row,
+    DOCUMENT_CHUNK, Event, EventBudget, FlowEntry, FlowKey, JOURNAL_LEN, LearnedKey, LearnerEntry, LeaseBook,
+    LeaseEntry, LeasePrefix, LimitsEntry, MAX_LEASES, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey,
+    PortEntry, PrefixKey, QuotaKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey,
+    VlanSet, bucket_row,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
 use netctl_common::decide::{Facts, Judge, Step, Tables};
@@ -29,6 +29,7 @@ use netctl_common::limit::Buckets;
 use netctl_common::reject;
 use netctl_common::verdict::{Direction, Reason, Verdict};
 
+use crate::atomic::{exchange, fetch_add};
 use crate::steps;
 
 /// `BPF_F_INNER_MAP`: the inner array may have another size than the template.
@@ -38,8 +39,9 @@ const SLOTS_LEN: usize = SLOTS as usize;
 const PORTS_LEN: usize = MAX_PORTS as usize;
 /// Pairs of a port and one that opened many flows to it lately.
 const QUOTAS_LEN: usize = 16384;
-/// Bytes.
-const EVENTS_LEN: usize = 1 << 20;
+/// `BPF_F_MMAPABLE`: readers map the memory.
+const SHARED: usize = BPF_F_MMAPABLE as usize;
+const JOURNAL_SIZE: usize = JOURNAL_LEN as usize;
 
 macro_rules! maps {
     ($($(#[$doc:meta])* $symbol:ident = $name:literal: $type:ty,)+) => {
@@ -75,7 +77,8 @@ maps! {
     QUOTAS = "quotas": LruHashMap<QuotaKey, u32, QUOTAS_LEN>,
     PORT_COUNTERS_OF = "port_counters": ArrayOfMaps<PerCpuArray<Counter, PORT_COUNTERS_LEN>, PORTS_LEN>,
     STRAY_COUNTERS = "stray_counters": PerCpuArray<Counter, PORT_COUNTERS_LEN>,
-    EVENTS = "events": RingBuf<Event, EVENTS_LEN>,
+    JOURNAL = "journal": Array<Event, JOURNAL_SIZE, SHARED>,
+    JOURNAL_END = "journal_end": Array<u64, 1, SHARED>,
     EVENT_BUDGET = "event_budget": PerCpuArray<EventBudget, { PORTS_LEN + 1 }>,
     REJECT_BUDGET = "reject_budget": PerCpuArray<RejectBudget, PORTS_LEN>,
     REJECT_ANSWER = "reject_answer": PerCpuArray<reject::Answer, 1>,
@@ -414,4 +417,25 @@ pub(crate) fn port_counter(port: u32, index: u32) -> Option<*mut Counter> {
 #[inline(always)]
 pub(crate) fn rule_counter(slot: u32, rules: u32, rule: u32, cpu: u32) -> Option<*mut Counter> {
     RULE_COUNTERS.get_value_ptr_mut(slot, &(cpu * rules + rule))
+}
+
+/// Writes an event into the journal, which numbers it.
+#[inline(always)]
+pub(crate) fn journal(event: &Event) -> Option<()> {
+    let end = JOURNAL_END.get_ptr_mut(0)?;
+    // SAFETY: the element is aligned and never freed, and no program accesses it but by atomic operations.
+    let before = unsafe { fetch_add(end, 1) };
+    let entry = JOURNAL.get_ptr_mut(before as u32 % JOURNAL_LEN)?;
+    // SAFETY: the element is never freed, and as large as `event`. It is this program's until others have written a whole journal
+    // more; a reader that meets it half written sees that by its number, which is 0 until the rest is there (atomic exchanges are
+    // full barriers: Documentation/bpf/standardization/instruction-set.rst).
+    unsafe {
+        exchange(&raw mut (*entry).number, 0);
+        let (from, to) = (core::ptr::from_ref(event).cast::<u64>(), entry.cast::<u64>());
+        for word in 1..size_of::<Event>() / size_of::<u64>() {
+            to.add(word).write_volatile(from.add(word).read());
+        }
+        exchange(&raw mut (*entry).number, before + 1);
+    }
+    Some(())
 }

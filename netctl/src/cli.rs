@@ -1,6 +1,7 @@
 //! What can be typed. Each doc comment is the help text.
 
 mod duration;
+mod events;
 mod fd;
 mod libvirt;
 mod policy;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::kernel::pins::BPFFS;
 use crate::vmm::Vmm;
 
+pub use events::EventsArgs;
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
 pub use policy::{PolicyCommand, PolicyLearnArgs};
@@ -157,8 +159,12 @@ pub enum Command {
     )]
     Explain(ExplainArgs),
 
-    /// Denied frames, and new flows of rules with `log = true`.
-    #[command(after_help = "Example:\n  netctl events --follow --port web1")]
+    /// What was denied and why, what rules with `log` let pass, and changes of the policy.
+    ///
+    /// Shows what the journal in the kernel has kept, oldest first; any number of readers can look at once.
+    #[command(
+        after_help = "Example:\n  netctl events --port web1 --verdict deny --last 20\n  netctl events --follow --json"
+    )]
     Events(EventsArgs),
 
     /// The policy: rules from what passes.
@@ -367,22 +373,6 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "FILE")]
     pub document: Option<PathBuf>,
     /// As JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct EventsArgs {
-    /// Wait for more.
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Only of this port.
-    #[arg(long)]
-    pub port: Option<String>,
-    /// Only with this reason.
-    #[arg(long)]
-    pub reason: Option<String>,
-    /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
 }

@@ -25,6 +25,7 @@ pub mod names;
 pub mod network;
 pub mod output;
 pub mod state;
+pub mod told;
 pub mod upgrade;
 pub mod vmm;
 pub mod would;

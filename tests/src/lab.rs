@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ pub struct Lab<'s> {
     ports: BTreeMap<String, Port>,
     guests: BTreeMap<String, Guest>,
     documents: AtomicU32,
+    /// Number of the last event that was read.
+    events_read: AtomicU64,
 }
 
 /// A row of `netctl port list --json`.
@@ -68,8 +70,13 @@ impl<'s> Lab<'s> {
     /// # Errors
     /// Like [`Self::up`].
     pub fn bare(sandbox: &'s Sandbox, document: &str) -> Result<Self> {
-        let mut lab =
-            Self { sandbox, ports: BTreeMap::new(), guests: BTreeMap::new(), documents: AtomicU32::new(0) };
+        let mut lab = Self {
+            sandbox,
+            ports: BTreeMap::new(),
+            guests: BTreeMap::new(),
+            documents: AtomicU32::new(0),
+            events_read: AtomicU64::new(0),
+        };
         lab.apply(document)?;
         lab.ports = lab.read::<Vec<Port>>(&["port", "list", "--json"])?.into_iter().map(named).collect();
         Ok(lab)
@@ -212,13 +219,23 @@ impl<'s> Lab<'s> {
         }
     }
 
-    /// The events since they were last read.
+    /// What was told of frames since this was last called.
     ///
     /// # Errors
     /// If `netctl events` fails.
     pub fn events(&self) -> Result<Vec<Event>> {
-        let said = self.succeed(&["events", "--json"])?.stdout;
-        said.lines().map(|line| serde_json::from_str(line).with_context(|| format!("event {line}"))).collect()
+        let after = self.events_read.load(Ordering::Relaxed).to_string();
+        let said = self.succeed(&["events", "--json", "--after", &after])?.stdout;
+        let mut events = Vec::new();
+        for line in said.lines() {
+            let value: serde_json::Value =
+                serde_json::from_str(line).with_context(|| format!("event {line}"))?;
+            self.events_read.store(value["number"].as_u64().unwrap_or(0), Ordering::Relaxed);
+            if value["kind"] == "frame" {
+                events.push(serde_json::from_value(value).with_context(|| format!("event {line}"))?);
+            }
+        }
+        Ok(events)
     }
 
     /// # Errors

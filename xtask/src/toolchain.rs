@@ -9,8 +9,8 @@ use std::{
     process::Command,
 };
 
-/// The one crate of the BPF side that uses an unstable feature (inline assembly for BPF). No other may.
-const UNSTABLE_CRATE: &str = "aya_ebpf";
+/// The crates of the BPF side that use an unstable feature: inline assembly for BPF. No others may.
+const UNSTABLE_CRATES: &str = "aya_ebpf,netctl";
 
 /// The only target of the BPF side: every host that netctl runs on is little-endian.
 pub(crate) const TARGET: &str = "bpfel-unknown-none";
@@ -56,7 +56,7 @@ impl Compiler {
         cargo.args([verb, "--quiet", "--locked", "--release", "--package", "netctl-ebpf", "--bin", "netctl"]);
         cargo.args(["--target", TARGET]);
         match self.core {
-            Core::Prebuilt => cargo.env("RUSTC_BOOTSTRAP", UNSTABLE_CRATE),
+            Core::Prebuilt => cargo.env("RUSTC_BOOTSTRAP", UNSTABLE_CRATES),
             Core::Source => cargo.args(["-Z", "build-std=core"]),
         };
         cargo

@@ -75,7 +75,7 @@ fn use_color(color: Color) -> bool {
     }
 }
 
-/// Runs what waits for the kernel's netlink or ring buffer.
+/// Runs what waits for the kernel's netlink or journal.
 fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, sleep_until};
 
 use super::block_on;
+use netctl_common::abi::event_kind;
+
 use crate::cli::{PolicyCommand, PolicyLearnArgs};
 use crate::error::{Error, Outcome};
-use crate::kernel::KernelError;
 use crate::kernel::running::{monotonic_now, now};
 use crate::learn::{Judge, Learner, propose};
 use crate::output::write_json;
@@ -64,17 +65,14 @@ async fn follow(
     time: Duration,
     learner: &mut Learner,
 ) -> Result<State, Error> {
-    let mut events = state.kernel.events()?;
+    let mut events = state.kernel.journal()?;
     let end = Instant::now() + time;
     let mut ticks = interval(LOOK);
     loop {
         tokio::select! {
             event = events.next() => {
-                let event = event.map_err(|source| {
-                    KernelError::Map { map: "events".to_owned(), operation: "waiting for events", source }
-                })?;
                 let port = state.names.port(event.port);
-                if is_wanted(&port, args) && event.generation == state.root.generation {
+                if event.kind == event_kind::FRAME && is_wanted(&port, args) && event.generation == state.root.generation {
                     learner.event(Judge { config: &state.config_as_learned(), port: &port }, &event, monotonic_now());
                 }
             }

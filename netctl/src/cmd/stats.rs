@@ -59,7 +59,6 @@ impl Row for RuleRow {
 struct LostRow {
     port: String,
     suppressed: u64,
-    overflowed: u64,
 }
 
 #[derive(Serialize)]
@@ -99,10 +98,9 @@ fn gather(state: &State, port: Option<&str>) -> Result<Stats, Error> {
         if let Some(port) = state.config.ports.get(&name) {
             limits.extend(limits::rows(&name, &port.limits, &counters));
         }
-        let lost = state.kernel.lost_events(port.entry.id)?;
-        if lost.suppressed + lost.overflowed > 0 {
-            let (suppressed, overflowed) = (lost.suppressed, lost.overflowed);
-            lost_events.push(LostRow { port: port.name(), suppressed, overflowed });
+        let suppressed = state.kernel.untold_events(port.entry.id)?;
+        if suppressed > 0 {
+            lost_events.push(LostRow { port: port.name(), suppressed });
         }
         full_tables.extend(Some(SummaryRow::of(state, port)?).filter(|table| table.pressure().is_some()));
         let Rejects { answered, unanswered } = state.kernel.rejects(port.entry.id)?;
@@ -153,11 +151,7 @@ fn write_tables(stats: &Stats, out: &mut impl Write) -> io::Result<()> {
     }
     write_rows(out, &stats.rules, Format::Table)?;
     for lost in &stats.lost_events {
-        writeln!(
-            out,
-            "\n{}: {} events over its rate, {} with the ring full",
-            lost.port, lost.suppressed, lost.overflowed
-        )?;
+        writeln!(out, "\n{}: {} events over its rate, not told", lost.port, lost.suppressed)?;
     }
     for pressure in stats.full_tables.iter().filter_map(SummaryRow::pressure) {
         writeln!(out, "\n{pressure}")?;

@@ -45,6 +45,10 @@ pub enum KernelError {
     Layout { map: String, path: PathBuf },
     #[error("netctl is not running here: nothing is pinned under {path}; `netctl apply FILE` starts it", path = .0.display())]
     NotRunning(PathBuf),
+    #[error(
+        "the programs that run are an older build's, which keeps no `{map}`; `netctl upgrade` puts this build's in their place"
+    )]
+    OlderBuild { map: &'static str },
     #[error("cannot lock {path}", path = path.display())]
     Lock { path: PathBuf, source: io::Error },
     #[error("another netctl is changing this host ({holder} holds the lock of {path}); without `--no-wait` this one waits", path = path.display())]

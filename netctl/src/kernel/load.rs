@@ -42,7 +42,8 @@ pub(super) const PROGRAMS: [&str; 4] =
 /// Every map that outlives a process.
 pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
     let single = [
-        maps::EVENTS,
+        maps::JOURNAL,
+        maps::JOURNAL_END,
         maps::EVENT_BUDGET,
         maps::REJECT_BUDGET,
         maps::STRAY_COUNTERS,

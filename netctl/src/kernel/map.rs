@@ -162,11 +162,8 @@ impl Kernel {
             maps::PORT_COUNTERS => counters(&port.name(), &self.port_counters(port.entry.id)?),
             maps::STRAY_COUNTERS => counters("-", &self.stray_counters()?),
             maps::EVENT_BUDGET => {
-                let lost = self.lost_events(port.entry.id)?;
-                vec![element(
-                    port.name(),
-                    format!("{} suppressed, {} overflowed", lost.suppressed, lost.overflowed),
-                )]
+                let untold = self.untold_events(port.entry.id)?;
+                vec![element(port.name(), format!("{untold} events over its rate, not told"))]
             }
             maps::REJECT_BUDGET => {
                 let rejects = self.rejects(port.entry.id)?;

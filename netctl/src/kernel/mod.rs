@@ -2,7 +2,7 @@
 //!
 //! The kernel holds the running state, pinned under a versioned directory ([`pins`]); this code loads it
 //! ([`load`]), attaches it to ports ([`attach`], [`detach`]), fills and publishes generations ([`publish`]), reads them
-//! back ([`running`]), follows [`events`] and asks the programs themselves ([`ask`]).
+//! back ([`running`]), reads the [`journal`] and asks the programs themselves ([`ask`]).
 
 pub mod ask;
 pub mod attach;
@@ -12,13 +12,14 @@ mod clsact;
 pub mod detach;
 mod enforced;
 mod error;
-pub mod events;
 pub mod former;
+pub mod journal;
 pub mod leases;
 mod limits;
 pub mod load;
 pub mod lock;
 pub mod map;
+mod mapping;
 pub mod pending;
 pub mod pins;
 pub mod publish;

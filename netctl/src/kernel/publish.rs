@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    Classes, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PortEntry, Root, RuleEntry, SLOTS,
-    StationEntry, StationKey, maps, port_flags,
+    Change, Classes, Counter, DOCUMENT_CHUNK, NAME_LEN, NO_INTERFACE, NO_PORT, PortEntry, Root, RuleEntry,
+    SLOTS, StationEntry, StationKey, maps, port_flags,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
@@ -96,6 +96,7 @@ impl Kernel {
     pub fn switch(&self, filled: Filled) -> Result<u32, KernelError> {
         point("switch generation");
         self.fill_table(&hash_table(shapes::ROOT, filled.ports), 0)?;
+        self.announce(Change::Published, filled.generation);
         Ok(filled.generation)
     }
 

@@ -33,13 +33,6 @@ impl RunningPort {
     }
 }
 
-/// Events that a port could not send.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LostEvents {
-    pub suppressed: u64,
-    pub overflowed: u64,
-}
-
 /// What became of the answers to frames that a port rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rejects {
@@ -144,12 +137,10 @@ impl Kernel {
         Ok(flows.into_iter().collect())
     }
 
-    pub fn lost_events(&self, port: u32) -> Result<LostEvents, KernelError> {
+    /// Events of a port (or, of [`netctl_common::abi::MAX_PORTS`], of interfaces that are none) that were over its rate.
+    pub fn untold_events(&self, port: u32) -> Result<u64, KernelError> {
         let values: Vec<EventBudget> = self.of_port(maps::EVENT_BUDGET, port)?;
-        Ok(values.iter().fold(LostEvents::default(), |sum, budget| LostEvents {
-            suppressed: sum.suppressed + budget.suppressed,
-            overflowed: sum.overflowed + budget.overflowed,
-        }))
+        Ok(values.iter().map(|budget| budget.suppressed).sum())
     }
 
     pub fn rejects(&self, port: u32) -> Result<Rejects, KernelError> {

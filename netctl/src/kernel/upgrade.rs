@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use aya::programs::TcAttachType;
-use netctl_common::abi::{Counter, FlowEntry, FlowKey, maps};
+use netctl_common::abi::{Change, Counter, FlowEntry, FlowKey, maps};
 use netctl_common::verdict::{Direction, REASONS};
 
 use super::attach::{AttachPort, AttachUplink, hook};
@@ -143,6 +143,7 @@ impl Kernel {
             point("name program");
             fs::rename(&path, self.pins.program(name)).map_err(|source| moved(&path, source))?;
         }
+        self.announce(Change::Upgraded, self.running()?.generation);
         Ok(true)
     }
 

@@ -340,18 +340,55 @@ fn events_are_the_same_as_a_line_and_as_json() {
         let lab = Lab::new(sandbox);
         lab.apply();
         let _guest = guest(sandbox);
-        let denied = "echo no > /dev/udp/10.0.0.11/99";
-        lab.sh(denied).expect_code(0);
-        let event = lab.sh("netctl events --json --reason rule").expect_code(0).json();
-        lab.sh(denied).expect_code(0);
-        let line = lab.sh("netctl events --reason rule").expect_code(0).stdout;
+        lab.sh("echo no > /dev/udp/10.0.0.11/99").expect_code(0);
+        let event = lab.sh("netctl events --json --reason rule --last 1").expect_code(0).json();
+        let line = lab.sh("netctl events --reason rule --last 1").expect_code(0).stdout;
         let template = "{action} {direction} {port} {source} > {destination} {service} {reason} rule {rule.number} \
                         (line {rule.line}) \"{rule.name}\": {rule.text}";
-        // The first word is the time.
-        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
-        let expected = filled(template, &event);
-        assert_eq!(words.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
+        // The first three words are the time.
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let frame = line.lines().last().unwrap();
+        assert_eq!(words(frame)[3..], words(&filled(template, &event)), "{line}");
         assert_eq!(event["rule"]["name"], "never 99");
+        assert_eq!(event["kind"], "frame");
+    });
+}
+
+#[test]
+fn events_are_there_for_every_reader_and_chosen_by_what_they_are_about() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let _guest = guest(sandbox);
+        lab.sh("echo no > /dev/udp/10.0.0.11/99; echo no > /dev/udp/10.0.0.11/99").expect_code(0);
+        let read = |options: &str| -> Vec<Value> {
+            let said = lab.sh(&format!("netctl events --json {options}")).expect_code(0).stdout;
+            let event = |line| {
+                let mut event: Value = serde_json::from_str(line).unwrap();
+                // The clock is set anew all the time.
+                assert!(event.as_object_mut().unwrap().remove("at").is_some());
+                event
+            };
+            said.lines().map(event).collect()
+        };
+        let frames = |options: &str| {
+            read(options).into_iter().filter(|event| event["kind"] == "frame").collect::<Vec<_>>()
+        };
+        let denied = frames("--reason rule");
+        assert_eq!(denied.len(), 2, "{denied:#?}");
+        assert_eq!(frames("--reason rule"), denied, "reading takes nothing away");
+        for same in ["--verdict deny --peer 10.0.0.11", "--rule 'never 99'", "--peer 10.0.0.0/24 --rule 4"] {
+            assert!(frames(same).len() >= 2, "{same}");
+        }
+        for none in ["--peer 10.9.0.0/16", "--verdict reject", "--port web1 --peer 10.0.0.77"] {
+            assert_eq!(frames(none), [Value::Null; 0], "{none}");
+        }
+        let first = denied[0]["number"].as_u64().unwrap();
+        assert_eq!(frames(&format!("--reason rule --after {first}")), denied[1..]);
+        let changes = read("--peer 10.9.0.0/16");
+        assert_eq!(changes[0]["change"], "published", "{changes:#?}");
+        let line = lab.sh("netctl events --peer 10.9.0.0/16").expect_code(0).stdout;
+        assert!(line.contains("policy generation 1 decides now"), "{line}");
     });
 }
 

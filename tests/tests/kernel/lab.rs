@@ -6,10 +6,10 @@ use std::path::Path;
 use netctl::explain::HostTables;
 use netctl::kernel::Kernel;
 use netctl::kernel::ask::{Live, Twin};
-use netctl::kernel::events::Events;
+use netctl::kernel::journal::Journal;
 use netctl::kernel::running::now;
 use netctl::network::Consent;
-use netctl_common::abi::Event;
+use netctl_common::abi::{Event, event_kind};
 use netctl_tests::cases::World;
 use tokio::runtime::{Builder, Runtime};
 
@@ -32,8 +32,7 @@ pub(crate) fn bpffs() -> &'static Path {
 }
 
 pub(crate) struct Lab {
-    // Before the runtime that it needs.
-    events: Events,
+    journal: Journal,
     runtime: Runtime,
     pub(crate) kernel: Kernel,
     pub(crate) twin: Twin,
@@ -53,14 +52,12 @@ impl Lab {
             runtime.block_on(netctl::apply::apply(bpffs(), &world.document, Consent::NotGiven)).unwrap();
         let kernel = Kernel::open(bpffs()).unwrap();
         let world = settled(&kernel, world);
-        let inside = runtime.enter();
-        let events = kernel.events().unwrap();
-        drop(inside);
+        let journal = kernel.journal().unwrap();
         let (twin, live) = (kernel.twin().unwrap(), kernel.live().unwrap());
         let tables = world.tables(applied.generation);
         set_clock(&tables);
         let generation = applied.generation;
-        let mut lab = Self { events, runtime, twin, live, tables, world, generation, kernel };
+        let mut lab = Self { journal, runtime, twin, live, tables, world, generation, kernel };
         // What was there before the first frame of the test is none of its traces.
         lab.events();
         lab
@@ -82,8 +79,7 @@ impl Lab {
 
     /// What was sent since the last call.
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        let _inside = self.runtime.enter();
-        std::iter::from_fn(|| self.events.ready()).collect()
+        std::iter::from_fn(|| self.journal.ready()).filter(|event| event.kind == event_kind::FRAME).collect()
     }
 
     /// Both hosts must have as many flows, and the kernel must have counted them.

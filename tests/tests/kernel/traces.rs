@@ -1,6 +1,5 @@
 //! Everything that frames leave behind in the kernel, to compare before and after.
 
-use netctl::kernel::running::LostEvents;
 use netctl_common::abi::{Counter, FlowEntry, FlowKey};
 
 use crate::lab::Lab;
@@ -17,18 +16,18 @@ pub(crate) struct Traces {
 struct PortTraces {
     counters: Vec<Counter>,
     flows: Vec<(FlowKey, FlowEntry)>,
-    lost: LostEvents,
+    untold: u64,
 }
 
 impl Traces {
-    /// Takes the events out of the ring.
+    /// Counts the events since the last look.
     pub(crate) fn of(lab: &mut Lab) -> Self {
         let events = lab.events().len();
         let kernel = &lab.kernel;
         let port = |id: &u32| PortTraces {
             counters: kernel.port_counters(*id).unwrap(),
             flows: kernel.flows(*id).unwrap(),
-            lost: kernel.lost_events(*id).unwrap(),
+            untold: kernel.untold_events(*id).unwrap(),
         };
         let root = kernel.running().unwrap();
         Self {

@@ -1,0 +1,91 @@
+//! What is told of frames: an event for what is denied, what audit mode lets be, and what a rule asks to be told of.
+
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
+use netctl_common::abi::{BY_DEFAULT, Event, MAX_PORTS, NO_PORT, NO_RULE, event_flags, event_kind};
+use netctl_common::decide::Facts;
+use netctl_common::frame::{Layer, Packet};
+use netctl_common::limit;
+use netctl_common::verdict::Direction;
+
+use crate::maps::{self, EVENT_BUDGET};
+use crate::record::count_rule;
+
+/// Events per second and CPU that one port may cause in the long run, and at once.
+const RATE: u64 = 200;
+const BURST: u64 = 400;
+
+/// Out of line: rare, and it must not cost the frames that pass; global: see [`crate::steps`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn report(facts: *const Facts, direction: u32, ifindex: u32) -> u32 {
+    // SAFETY: as in `crate::steps`.
+    if let Some(facts) = unsafe { facts.as_ref() } {
+        tell(facts, direction, ifindex);
+    }
+    0
+}
+
+#[inline(always)]
+fn tell(facts: &Facts, direction: u32, ifindex: u32) {
+    // What an audited rule would have decided counts with it.
+    if facts.audited < facts.rules && facts.audited != facts.verdict.rule {
+        count_rule(facts.audited, facts);
+    }
+    // Interfaces that are no ports share the slot behind the last port.
+    let slot = if facts.port == NO_PORT { MAX_PORTS } else { facts.port };
+    let Some(budget) = EVENT_BUDGET.get_ptr_mut(slot) else { return };
+    // SAFETY: per CPU, and only one program of netctl runs on a CPU at a time.
+    let budget = unsafe { &mut *budget };
+    // SAFETY: the helper has no arguments. Coarse: in a flood, nearly all frames come no further.
+    let now = unsafe { bpf_ktime_get_coarse_ns() };
+    let (tokens, refilled, may_pass) = limit::take(budget.tokens, budget.refilled, now, RATE, BURST);
+    budget.tokens = tokens;
+    budget.refilled = refilled;
+    if !may_pass {
+        budget.suppressed += 1;
+        budget.since += 1;
+        return;
+    }
+    if maps::journal(&event(facts, direction, ifindex, budget.since as u32)).is_some() {
+        budget.since = 0;
+    }
+}
+
+#[inline(always)]
+fn event(facts: &Facts, direction: u32, ifindex: u32, untold: u32) -> Event {
+    let Packet { tuple, .. } = &facts.packet;
+    let has_addresses = !matches!(facts.packet.layer, Layer::Other);
+    let rule = match facts.audited {
+        NO_RULE => facts.verdict.rule,
+        BY_DEFAULT => NO_RULE,
+        audited => audited,
+    };
+    let audit = if facts.audited == NO_RULE { 0 } else { event_flags::AUDIT };
+    Event {
+        number: 0,
+        // SAFETY: the helper has no arguments.
+        time: unsafe { bpf_ktime_get_ns() },
+        ifindex,
+        port: facts.port,
+        generation: facts.generation,
+        rule,
+        length: facts.packet.length,
+        untold,
+        source_port: tuple.source_port,
+        destination_port: tuple.destination_port,
+        source: tuple.source,
+        destination: tuple.destination,
+        source_mac: facts.packet.link.source,
+        destination_mac: facts.packet.link.destination,
+        ethertype: facts.packet.ethertype,
+        protocol: tuple.protocol,
+        direction: Direction::decode(direction as u8) as u8,
+        action: facts.verdict.action as u8,
+        reason: facts.verdict.reason as u8,
+        flags: audit | if has_addresses { event_flags::ADDRESSES } else { 0 },
+        kind: event_kind::FRAME,
+        vlan: facts.packet.vlan,
+        reserved: [0; 3],
+    }
+}
