@@ -3,11 +3,13 @@
 //! Plain, sized, without implicit padding. Numbers are in host byte order unless a field says otherwise;
 //! addresses are in network byte order, see [`crate::address`].
 
+mod capture;
 mod journal;
 mod lease;
 
 use bytemuck::{Pod, Zeroable};
 
+pub use capture::{ANY_PORT, CAPTURE_ROOM, CAPTURE_SLOTS, CaptureEntry, CaptureState, Captured};
 pub use journal::{Change, Event, JOURNAL_LEN, event_flags, event_kind};
 pub use lease::{
     BOOK_SIZE, LearnedKey, LearnerEntry, LeaseBook, LeaseEntry, LeasePrefix, LeaseSlot, MAX_LEASES,
@@ -537,6 +539,12 @@ pub mod maps {
     /// The last [`super::JOURNAL_LEN`] events, and how many there ever were.
     pub const JOURNAL: &str = "journal";
     pub const JOURNAL_END: &str = "journal_end";
+    /// What is captured, what is left out, and where it goes.
+    pub const CAPTURES: &str = "captures";
+    pub const CAPTURE_STATES: &str = "capture_states";
+    pub const CAPTURE_RINGS: &str = "capture_rings";
+    /// When the last capture is over; 0 = nobody captures.
+    pub const CAPTURES_UNTIL: &str = "captures_until";
     pub const EVENT_BUDGET: &str = "event_budget";
     pub const REJECT_BUDGET: &str = "reject_budget";
     /// Frames at interfaces that are no ports of the running policy; laid out like `port_counters`.

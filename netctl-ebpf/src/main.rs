@@ -6,6 +6,7 @@
 #![feature(asm_experimental_arch)]
 
 mod atomic;
+mod capture;
 mod forward;
 mod journal;
 mod maps;
@@ -62,6 +63,7 @@ fn run(ctx: &TcContext, direction: Direction) -> i32 {
         return record::answer(verdict, facts);
     }
     record::record(direction, skb.ifindex(), verdict, facts);
+    capture::frame(&skb, facts, direction);
     forward::act(&skb, direction, verdict, facts)
 }
 

@@ -8,17 +8,17 @@ use core::mem::offset_of;
 use aya_ebpf::Global;
 use aya_ebpf::bindings::{__sk_buff, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, bpf_spin_lock};
 use aya_ebpf::btf_maps::lpm_trie::Key;
-use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray};
+use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::{bpf_ktime_get_coarse_ns, bpf_spin_lock, bpf_spin_unlock};
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::TcContext;
 use netctl_common::abi::{
-    AddressEntry, AddressKey, Answer, BOOK_SIZE, BUCKET_ROWS, BUCKETS_SIZE, ChainEntry, Classes, Counter,
-    DOCUMENT_CHUNK, Event, EventBudget, FlowEntry, FlowKey, JOURNAL_LEN, LearnedKey, LearnerEntry, LeaseBook,
-    LeaseEntry, LeasePrefix, LimitsEntry, MAX_LEASES, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey,
-    PortEntry, PrefixKey, QuotaKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey,
-    VlanSet, bucket_row,
+    AddressEntry, AddressKey, Answer, BOOK_SIZE, BUCKET_ROWS, BUCKETS_SIZE, CAPTURE_SLOTS, CaptureEntry,
+    CaptureState, Captured, ChainEntry, Classes, Counter, DOCUMENT_CHUNK, Event, EventBudget, FlowEntry,
+    FlowKey, JOURNAL_LEN, LearnedKey, LearnerEntry, LeaseBook, LeaseEntry, LeasePrefix, LimitsEntry,
+    MAX_LEASES, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, QuotaKey,
+    RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, VlanSet, bucket_row,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
 use netctl_common::decide::{Facts, Judge, Step, Tables};
@@ -79,6 +79,10 @@ maps! {
     STRAY_COUNTERS = "stray_counters": PerCpuArray<Counter, PORT_COUNTERS_LEN>,
     JOURNAL = "journal": Array<Event, JOURNAL_SIZE, SHARED>,
     JOURNAL_END = "journal_end": Array<u64, 1, SHARED>,
+    CAPTURES = "captures": Array<CaptureEntry, { CAPTURE_SLOTS as usize }>,
+    CAPTURE_STATES = "capture_states": PerCpuArray<CaptureState, { CAPTURE_SLOTS as usize }>,
+    CAPTURE_RINGS = "capture_rings": ArrayOfMaps<RingBuf<Captured, 65536>, { CAPTURE_SLOTS as usize }>,
+    CAPTURES_UNTIL = "captures_until": Array<u64, 1>,
     EVENT_BUDGET = "event_budget": PerCpuArray<EventBudget, { PORTS_LEN + 1 }>,
     REJECT_BUDGET = "reject_budget": PerCpuArray<RejectBudget, PORTS_LEN>,
     REJECT_ANSWER = "reject_answer": PerCpuArray<reject::Answer, 1>,
@@ -417,6 +421,19 @@ pub(crate) fn port_counter(port: u32, index: u32) -> Option<*mut Counter> {
 #[inline(always)]
 pub(crate) fn rule_counter(slot: u32, rules: u32, rule: u32, cpu: u32) -> Option<*mut Counter> {
     RULE_COUNTERS.get_value_ptr_mut(slot, &(cpu * rules + rule))
+}
+
+/// When the last capture is over (`CLOCK_MONOTONIC`); 0 = nobody captures.
+#[inline(always)]
+pub(crate) fn captures_until() -> u64 {
+    // SAFETY: a word, which its writers write at once.
+    CAPTURES_UNTIL.get_ptr(0).map_or(0, |until| unsafe { until.read_volatile() })
+}
+
+/// A reader that begins at this moment moves the time on within a second.
+#[inline(always)]
+pub(crate) fn end_captures() {
+    let _ = CAPTURES_UNTIL.set(0, 0, 0);
 }
 
 /// Writes an event into the journal, which numbers it.

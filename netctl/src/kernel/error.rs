@@ -49,6 +49,8 @@ pub enum KernelError {
         "the programs that run are an older build's, which keeps no `{map}`; `netctl upgrade` puts this build's in their place"
     )]
     OlderBuild { map: &'static str },
+    #[error("{slots} captures go on already, which is all that can; end one of them")]
+    NoCaptureSlot { slots: u32 },
     #[error("cannot lock {path}", path = path.display())]
     Lock { path: PathBuf, source: io::Error },
     #[error("another netctl is changing this host ({holder} holds the lock of {path}); without `--no-wait` this one waits", path = path.display())]

@@ -1,7 +1,6 @@
 //! The journal of events: read by any number of readers, none of which takes anything from another; written by the
 //! programs and, about what netctl changes, here.
 
-use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -62,12 +61,7 @@ impl Kernel {
 
     fn journal_memory(&self, access: Access) -> Result<Memory, KernelError> {
         let open = |name: &'static str, words| {
-            let map = match self.map(name) {
-                Err(KernelError::Map { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                    return Err(KernelError::OlderBuild { map: name });
-                }
-                map => map?,
-            };
+            let map = self.map_of_this_build(name)?;
             Mapping::new(map.as_fd(), words, access)
                 .map_err(|e| KernelError::map(name, "mapping its memory", e))
         };

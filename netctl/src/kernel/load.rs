@@ -11,7 +11,7 @@ use netctl_common::verdict::Direction;
 
 use super::KernelError;
 use super::pins::Pins;
-use super::shapes::OUTER;
+use super::shapes::{OUTER, Outer};
 use super::sys::{self, MapInfo};
 use crate::fault::point;
 
@@ -44,6 +44,9 @@ pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
     let single = [
         maps::JOURNAL,
         maps::JOURNAL_END,
+        maps::CAPTURES,
+        maps::CAPTURE_STATES,
+        maps::CAPTURES_UNTIL,
         maps::EVENT_BUDGET,
         maps::REJECT_BUDGET,
         maps::STRAY_COUNTERS,
@@ -128,9 +131,25 @@ impl Kernel {
         sys::open_pin(&self.pins.map(name)).map_err(|e| KernelError::map(name, "opening its pin", e))
     }
 
+    /// [`Self::map`] of one that builds of the same ABI version did not always have.
+    pub(super) fn map_of_this_build(&self, name: &'static str) -> Result<OwnedFd, KernelError> {
+        match self.map(name) {
+            Err(KernelError::Map { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(KernelError::OlderBuild { map: name })
+            }
+            map => map,
+        }
+    }
+
     /// aya takes pinned maps as they are; maps of another shape would be read as something else.
     fn check_layout(&self) -> Result<(), KernelError> {
-        OUTER.iter().try_for_each(|outer| self.expect(outer.name, outer.layout()))
+        let not_there =
+            |outer: &&Outer| outer.name == maps::CAPTURE_RINGS && !self.pins.map(outer.name).exists();
+        // An older build's programs have none.
+        OUTER
+            .iter()
+            .filter(|outer| !not_there(outer))
+            .try_for_each(|outer| self.expect(outer.name, outer.layout()))
     }
 
     fn expect(&self, name: &str, want: MapInfo) -> Result<(), KernelError> {

@@ -8,6 +8,7 @@ pub mod ask;
 pub mod attach;
 pub mod attached;
 mod bytes;
+pub mod capture;
 mod clsact;
 pub mod detach;
 mod enforced;

@@ -121,6 +121,11 @@ impl Pins {
         Ok(())
     }
 
+    /// The BPF file system.
+    pub fn file_system(&self) -> &Path {
+        &self.bpffs
+    }
+
     pub fn root(&self) -> PathBuf {
         self.bpffs.join("netctl")
     }

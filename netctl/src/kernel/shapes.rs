@@ -8,9 +8,9 @@ use std::os::fd::AsFd;
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    AddressEntry, AddressKey, ChainEntry, Classes, Counter, DOCUMENT_CHUNK, FlowEntry, FlowKey, LearnedKey,
-    LearnerEntry, LimitsEntry, MAX_PORTS, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, RuleEntry, SLOTS,
-    StationEntry, StationKey, VerdictKey, VlanSet, maps,
+    AddressEntry, AddressKey, CAPTURE_SLOTS, ChainEntry, Classes, Counter, DOCUMENT_CHUNK, FlowEntry,
+    FlowKey, LearnedKey, LearnerEntry, LimitsEntry, MAX_PORTS, PORT_COUNTERS, PairKey, PortEntry, PrefixKey,
+    RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, VlanSet, maps,
 };
 use netctl_common::classify::SERVICE_ROW_LEN;
 
@@ -82,8 +82,14 @@ pub(super) const PORT_COUNTER_TABLES: Outer = Outer {
     },
 };
 
+/// A reader's ring, of at least 64 KiB.
+pub(super) const RING: MapShape =
+    MapShape { kind: MapType::RingBuf, key_size: 0, value_size: 0, max_entries: 1 << 16, flags: 0 };
+pub(super) const CAPTURE_RINGS: Outer =
+    Outer { name: maps::CAPTURE_RINGS, slots: CAPTURE_SLOTS, inner: RING };
+
 /// Every map of maps.
-pub(super) const OUTER: [Outer; 20] = [
+pub(super) const OUTER: [Outer; 21] = [
     ROOT,
     STATIONS,
     TRUNKS,
@@ -104,6 +110,7 @@ pub(super) const OUTER: [Outer; 20] = [
     FLOWS,
     OPENINGS,
     PORT_COUNTER_TABLES,
+    CAPTURE_RINGS,
 ];
 
 const fn shape<K, V>(kind: MapType, flags: u32) -> MapShape {

@@ -33,6 +33,7 @@ pub(super) enum MapType {
     PerCpuArray = 6,
     LruHash = 9,
     LpmTrie = 11,
+    RingBuf = 27,
 }
 
 /// What defines a map.

@@ -115,6 +115,8 @@ impl Kernel {
     /// Puts this build's programs in the place of those of another build with the same layouts. `false` if they are the
     /// same by their tags.
     pub fn replace_programs(&self, placed: &Placed) -> Result<bool, KernelError> {
+        // Those that the other build did not have.
+        super::shapes::OUTER.iter().try_for_each(|outer| outer.ensure(&self.pins))?;
         let mut object = self.loader(false).load(super::load::OBJECT).map_err(load_error)?;
         let mut differs = false;
         let mut loaded = Vec::new();

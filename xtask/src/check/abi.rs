@@ -8,8 +8,12 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace;
 
-const SOURCES: [&str; 3] =
-    ["netctl-common/src/abi.rs", "netctl-common/src/abi/journal.rs", "netctl-common/src/abi/lease.rs"];
+const SOURCES: [&str; 4] = [
+    "netctl-common/src/abi.rs",
+    "netctl-common/src/abi/capture.rs",
+    "netctl-common/src/abi/journal.rs",
+    "netctl-common/src/abi/lease.rs",
+];
 const LOCK: &str = "netctl-common/abi.lock";
 const VERSION: &str = "pub const ABI_VERSION: u32 = ";
 
