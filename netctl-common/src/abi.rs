@@ -10,7 +10,7 @@ mod lease;
 use bytemuck::{Pod, Zeroable};
 
 pub use capture::{ANY_PORT, CAPTURE_ROOM, CAPTURE_SLOTS, CaptureEntry, CaptureState, Captured};
-pub use journal::{Change, Event, JOURNAL_LEN, event_flags, event_kind};
+pub use journal::{Change, Event, JOURNAL_LEN, LogBudget, event_flags, event_kind};
 pub use lease::{
     BOOK_SIZE, LearnedKey, LearnerEntry, LeaseBook, LeaseEntry, LeasePrefix, LeaseSlot, MAX_LEASES,
 };
@@ -340,10 +340,28 @@ pub struct RuleEntry {
 
 /// Bits of [`RuleEntry::flags`].
 pub mod rule_flags {
-    /// New flows that the rule decides are sent as events.
+    /// New flows that the rule decides are told of, and their ends. With it, how many frames of each in bits 8 to 15, without the
+    /// first, and how many events per second and CPU at most in bits 16 to 31; 0 = as many as the port may tell of.
     pub const LOG: u32 = 1;
     /// What the rule would do is reported; the rules behind it decide.
     pub const AUDIT: u32 = 2;
+
+    /// [`LOG`] with its numbers; of `frames`, there is at least one.
+    pub const fn log(rate: u16, frames: u8) -> u32 {
+        LOG | (frames.saturating_sub(1) as u32) << 8 | (rate as u32) << 16
+    }
+
+    /// Frames of each flow that are told of behind its first one.
+    #[inline(always)]
+    pub const fn more_frames(flags: u32) -> u8 {
+        (flags >> 8) as u8
+    }
+
+    /// Events per second and CPU; 0 = as many as the port may tell of.
+    #[inline(always)]
+    pub const fn log_rate(flags: u32) -> u32 {
+        flags >> 16
+    }
 }
 
 /// Frames and their bytes (as the interface counts them: with the Ethernet header, without FCS).
@@ -400,7 +418,10 @@ pub struct FlowEntry {
     pub action: u8,
     /// 1 = in `flows`; 0 = in `openings`, where new flows push out older ones.
     pub settled: u8,
-    pub reserved: [u8; 2],
+    /// 1 = its rule wants to be told of its end.
+    pub logged: u8,
+    /// How many more of its frames the rule wants to be told of.
+    pub to_tell: u8,
     /// [`crate::mark::trace`] of the frames to the guest when their origin was last checked; 0 = not yet.
     pub origin: u32,
     /// TCP, by [`crate::verdict::Direction`] of the segments: the sequence number behind the last one that was sent.
@@ -545,6 +566,8 @@ pub mod maps {
     pub const CAPTURE_RINGS: &str = "capture_rings";
     /// When the last capture is over; 0 = nobody captures.
     pub const CAPTURES_UNTIL: &str = "captures_until";
+    /// Of rules that may cause so many events only; key: [`super::RuleEntry::identity`].
+    pub const LOG_BUDGETS: &str = "log_budgets";
     pub const EVENT_BUDGET: &str = "event_budget";
     pub const REJECT_BUDGET: &str = "reject_budget";
     /// Frames at interfaces that are no ports of the running policy; laid out like `port_counters`.

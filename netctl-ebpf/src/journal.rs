@@ -2,13 +2,15 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
-use netctl_common::abi::{BY_DEFAULT, Event, MAX_PORTS, NO_PORT, NO_RULE, event_flags, event_kind};
+use netctl_common::abi::{
+    BY_DEFAULT, Event, LogBudget, MAX_PORTS, NO_PORT, NO_RULE, event_flags, event_kind, rule_flags,
+};
 use netctl_common::decide::Facts;
 use netctl_common::frame::{Layer, Packet};
 use netctl_common::limit;
-use netctl_common::verdict::Direction;
+use netctl_common::verdict::{Direction, Reason};
 
-use crate::maps::{self, EVENT_BUDGET};
+use crate::maps::{self, EVENT_BUDGET, LOG_BUDGETS, RULES};
 use crate::record::count_rule;
 
 /// Events per second and CPU that one port may cause in the long run, and at once.
@@ -42,7 +44,7 @@ fn tell(facts: &Facts, direction: u32, ifindex: u32) {
     let (tokens, refilled, may_pass) = limit::take(budget.tokens, budget.refilled, now, RATE, BURST);
     budget.tokens = tokens;
     budget.refilled = refilled;
-    if !may_pass {
+    if !may_pass || !is_within_rate(facts, now) {
         budget.suppressed += 1;
         budget.since += 1;
         return;
@@ -50,6 +52,29 @@ fn tell(facts: &Facts, direction: u32, ifindex: u32) {
     if maps::journal(&event(facts, direction, ifindex, budget.since as u32)).is_some() {
         budget.since = 0;
     }
+}
+
+/// Of the rule that decided, if it has one. Its bucket holds as much as comes in a second.
+#[inline(always)]
+fn is_within_rate(facts: &Facts, now: u64) -> bool {
+    let Some(rule) = RULES.get_value(facts.slot, &facts.verdict.rule) else { return true };
+    let rate = u64::from(rule_flags::log_rate(rule.flags));
+    if rate == 0 {
+        return true;
+    }
+    // From the stack: see `lease_holder` in `crate::steps`.
+    let identity = rule.identity;
+    let Some(budget) = LOG_BUDGETS.get_ptr_mut(&identity) else {
+        let (tokens, refilled, _) = limit::take(0, 0, now, rate, rate);
+        // Where it does not fit, the rule has no rate for now; the port has.
+        let _ = LOG_BUDGETS.insert(&identity, &LogBudget { tokens, refilled }, 0);
+        return true;
+    };
+    // SAFETY: per CPU, and only one program of netctl runs on a CPU at a time.
+    let budget = unsafe { &mut *budget };
+    let (tokens, refilled, may_pass) = limit::take(budget.tokens, budget.refilled, now, rate, rate);
+    (budget.tokens, budget.refilled) = (tokens, refilled);
+    may_pass
 }
 
 #[inline(always)]
@@ -62,6 +87,12 @@ fn event(facts: &Facts, direction: u32, ifindex: u32, untold: u32) -> Event {
         audited => audited,
     };
     let audit = if facts.audited == NO_RULE { 0 } else { event_flags::AUDIT };
+    let is_of_flow = matches!(facts.verdict.reason, Reason::Flow);
+    let (kind, continues) = match (facts.ended, is_of_flow) {
+        (true, _) => (event_kind::END, 0),
+        (false, true) => (event_kind::FRAME, event_flags::CONTINUES),
+        (false, false) => (event_kind::FRAME, 0),
+    };
     Event {
         number: 0,
         // SAFETY: the helper has no arguments.
@@ -83,8 +114,8 @@ fn event(facts: &Facts, direction: u32, ifindex: u32, untold: u32) -> Event {
         direction: Direction::decode(direction as u8) as u8,
         action: facts.verdict.action as u8,
         reason: facts.verdict.reason as u8,
-        flags: audit | if has_addresses { event_flags::ADDRESSES } else { 0 },
-        kind: event_kind::FRAME,
+        flags: audit | continues | if has_addresses { event_flags::ADDRESSES } else { 0 },
+        kind,
         vlan: facts.packet.vlan,
         reserved: [0; 3],
     }

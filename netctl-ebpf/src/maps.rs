@@ -8,7 +8,9 @@ use core::mem::offset_of;
 use aya_ebpf::Global;
 use aya_ebpf::bindings::{__sk_buff, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, bpf_spin_lock};
 use aya_ebpf::btf_maps::lpm_trie::Key;
-use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{
+    Array, ArrayOfMaps, HashMap, LpmTrie, LruHashMap, LruPerCpuHashMap, PerCpuArray, RingBuf,
+};
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::{bpf_ktime_get_coarse_ns, bpf_spin_lock, bpf_spin_unlock};
 use aya_ebpf::macros::btf_map;
@@ -17,8 +19,8 @@ use netctl_common::abi::{
     AddressEntry, AddressKey, Answer, BOOK_SIZE, BUCKET_ROWS, BUCKETS_SIZE, CAPTURE_SLOTS, CaptureEntry,
     CaptureState, Captured, ChainEntry, Classes, Counter, DOCUMENT_CHUNK, Event, EventBudget, FlowEntry,
     FlowKey, JOURNAL_LEN, LearnedKey, LearnerEntry, LeaseBook, LeaseEntry, LeasePrefix, LimitsEntry,
-    MAX_LEASES, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey, PortEntry, PrefixKey, QuotaKey,
-    RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, VlanSet, bucket_row,
+    LogBudget, MAX_LEASES, MAX_PORTS, NO_PORT, NO_RULE, PORT_COUNTERS, PairKey, PortEntry, PrefixKey,
+    QuotaKey, RejectBudget, RuleEntry, SLOTS, StationEntry, StationKey, VerdictKey, VlanSet, bucket_row,
 };
 use netctl_common::classify::{SERVICE_ROW_LEN, ServiceRow};
 use netctl_common::decide::{Facts, Judge, Step, Tables};
@@ -79,6 +81,7 @@ maps! {
     STRAY_COUNTERS = "stray_counters": PerCpuArray<Counter, PORT_COUNTERS_LEN>,
     JOURNAL = "journal": Array<Event, JOURNAL_SIZE, SHARED>,
     JOURNAL_END = "journal_end": Array<u64, 1, SHARED>,
+    LOG_BUDGETS = "log_budgets": LruPerCpuHashMap<u64, LogBudget, LOG_BUDGETS_LEN>,
     CAPTURES = "captures": Array<CaptureEntry, { CAPTURE_SLOTS as usize }>,
     CAPTURE_STATES = "capture_states": PerCpuArray<CaptureState, { CAPTURE_SLOTS as usize }>,
     CAPTURE_RINGS = "capture_rings": ArrayOfMaps<RingBuf<Captured, 65536>, { CAPTURE_SLOTS as usize }>,
@@ -90,6 +93,8 @@ maps! {
     FACTS = "facts": PerCpuArray<Facts, 1>,
 }
 
+/// Rules with a rate of their own that caused events lately.
+const LOG_BUDGETS_LEN: usize = 1024;
 const PORT_COUNTERS_LEN: usize = PORT_COUNTERS as usize;
 const BUCKETS_LEN: usize = BUCKET_ROWS as usize;
 

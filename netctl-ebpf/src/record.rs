@@ -15,11 +15,12 @@ pub(crate) fn record(direction: Direction, ifindex: u32, verdict: Verdict, facts
     if facts.opened != 0 {
         count_opened(maps::port_counter(facts.port, FLOWS_MADE), facts.opened);
     }
-    if matches!(verdict.reason, Reason::Flow) {
+    let is_of_flow = matches!(verdict.reason, Reason::Flow);
+    if is_of_flow && !facts.log {
         return;
     }
     // Frames of a flow are counted in its entry; a rule counts what it decided itself.
-    if verdict.rule != NO_RULE {
+    if !is_of_flow && verdict.rule != NO_RULE {
         count_rule(verdict.rule, facts);
     }
     if !verdict.allows() || facts.log || facts.audited != NO_RULE {

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 use netctl::compile::reference::{Party, Query, Wanted};
 use netctl::config::{
-    Addresses, Config, Device, Guards, IcmpMatch, Limits, Mac, Network, NetworkKind, Policy, Port, PortRange,
-    Rule, Selector, Service, TapOptions, Vhost, Vlans,
+    Addresses, Config, Device, Guards, IcmpMatch, Limits, Log, Mac, Network, NetworkKind, Policy, Port,
+    PortRange, Rule, Selector, Service, TapOptions, Vhost, Vlans,
 };
 use netctl_common::verdict::Action;
 
@@ -220,10 +221,14 @@ fn rule(random: &mut Random, config: &Config, number: u32) -> Rule {
         services: random.several(1..=3, service),
         source_ports,
         name: None,
-        log: random.chance(20),
+        log: random.chance(20).then(|| log(random)),
         audit: false,
         line: number + 10,
     }
+}
+
+fn log(random: &mut Random) -> Log {
+    Log { rate: NonZeroU16::new(random.below(4) as u16), packets: 1 + random.below(3) as u8 }
 }
 
 fn source_range(random: &mut Random) -> RangeInclusive<u16> {

@@ -29,5 +29,7 @@ mod refused_calls;
 mod run;
 #[path = "cli/status.rs"]
 mod status;
+#[path = "cli/told.rs"]
+mod told;
 #[path = "cli/vmms.rs"]
 mod vmms;

@@ -96,6 +96,15 @@ impl Change {
     }
 }
 
+/// How many events a rule may still cause. Per CPU. Map `log_budgets`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct LogBudget {
+    /// See [`crate::limit`].
+    pub tokens: u64,
+    pub refilled: u64,
+}
+
 const _: () = {
     assert!(size_of::<Event>() == 104);
     assert!(JOURNAL_LEN.is_power_of_two());

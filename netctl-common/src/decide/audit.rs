@@ -60,6 +60,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         let (would, shift) = (Action::decode(entry.action), entry.enforced);
         if entry.flags & rule_flags::AUDIT == 0 {
             facts.log = entry.flags & rule_flags::LOG != 0;
+            facts.more_frames = rule_flags::more_frames(entry.flags);
             return Ok(Verdict { action: would, reason: Reason::Rule, rule });
         }
         if facts.asked.audited == NO_RULE {

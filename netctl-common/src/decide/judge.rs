@@ -123,12 +123,19 @@ impl<'a, T: Tables, F: Frame + ?Sized> Judge<'a, T, F> {
         }
         if self.tables.writes() {
             if is_rare {
+                let was_over = entry.is_over();
                 entry.note_rare(&facts.packet, self.direction, fit);
+                facts.ended = entry.logged != 0 && !was_over && entry.is_over();
+                facts.log = facts.ended;
             } else {
                 entry.note(&facts.packet, self.direction);
             }
             entry.last_seen = now;
             entry.count(&facts.packet, self.direction);
+            if entry.to_tell != 0 {
+                entry.to_tell -= 1;
+                facts.log = true;
+            }
         }
         let verdict = Verdict { action: Action::decode(u32::from(entry.action)), reason, rule: entry.rule };
         let settles = entry.settles(self.direction) && self.tables.writes();

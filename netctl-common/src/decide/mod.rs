@@ -149,6 +149,10 @@ pub struct Facts {
     pub uplink: u32,
     /// The rule asks for an event.
     pub log: bool,
+    /// How many more frames of the flow it wants to be told of.
+    pub more_frames: u8,
+    /// The flow ended with the frame.
+    pub ended: bool,
     /// What the frame did to the flow table of its port: bits of [`opened`].
     pub opened: u8,
     /// Of the frame, where a step is run apart.
@@ -201,6 +205,8 @@ impl Default for Facts {
             audited: NO_RULE,
             uplink: 0,
             log: false,
+            more_frames: 0,
+            ended: false,
             opened: 0,
             direction: 0,
             opener: Direction::FromGuest,

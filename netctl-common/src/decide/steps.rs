@@ -110,6 +110,9 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         entry.origin = self.origin(&facts.packet);
         // In the place of the one that is over.
         entry.settled = settled;
+        if facts.log {
+            (entry.logged, entry.to_tell) = (1, facts.more_frames);
+        }
         self.insert(facts, &entry, opened)?;
         Ok(facts.verdict)
     }

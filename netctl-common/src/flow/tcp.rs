@@ -255,7 +255,7 @@ impl FlowEntry {
 
     /// Reset, or closed by both sides.
     #[inline(always)]
-    const fn is_over(&self) -> bool {
+    pub(crate) const fn is_over(&self) -> bool {
         self.seen & seen::RST != 0 || self.seen & seen::BOTH_FINS == seen::BOTH_FINS
     }
 

@@ -222,7 +222,7 @@ fn audit_flag(config: &Config, port: &Port) -> u32 {
 
 /// `shift`: see [`RuleEntry::enforced`].
 fn rule_entry(rule: &Rule, shift: u32) -> RuleEntry {
-    let log = if rule.log { rule_flags::LOG } else { 0 };
+    let log = rule.log.map_or(0, |log| rule_flags::log(log.rate.map_or(0, Into::into), log.packets));
     let audit = if rule.audit { rule_flags::AUDIT } else { 0 };
     RuleEntry {
         action: rule.action as u32,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
@@ -274,7 +275,8 @@ pub struct Rule {
     /// Empty = any. Only TCP, UDP and SCTP have source ports; with them set, nothing else matches.
     pub source_ports: Vec<RangeInclusive<u16>>,
     pub name: Option<String>,
-    pub log: bool,
+    /// What is told of connections that it decides.
+    pub log: Option<Log>,
     /// What it would do is reported; the rules behind it decide.
     pub audit: bool,
     pub line: u32,
@@ -294,6 +296,20 @@ impl Rule {
             self.audit,
         )
     }
+}
+
+/// What is told of connections that a rule decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Log {
+    /// Events per second and CPU; `None`: as many as the port may tell of.
+    pub rate: Option<NonZeroU16>,
+    /// How many frames of each connection, from its first one on; at least 1.
+    pub packets: u8,
+}
+
+impl Log {
+    /// The first frame of each connection.
+    pub const OPENINGS: Self = Self { rate: None, packets: 1 };
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

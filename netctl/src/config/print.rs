@@ -15,7 +15,9 @@ use ipnet::IpNet;
 pub use guarding::{print_guarding, print_trunk};
 
 use super::guarding::Limits;
-use super::model::{Addresses, Config, Device, IcmpMatch, Network, Port, PortRange, Rule, Selector, Service};
+use super::model::{
+    Addresses, Config, Device, IcmpMatch, Log, Network, Port, PortRange, Rule, Selector, Service,
+};
 use super::parse::network::DEFAULT_ZONE;
 use super::parse::port::{ANY_ADDRESS, LEARNED_ADDRESSES, VHOST_WORDS};
 use super::words::{ICMP_NAMES, IcmpName, PROTOCOL_NAMES};
@@ -150,13 +152,23 @@ fn print_rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
     if let Some(name) = &rule.name {
         write!(f, ", name = {}", quote(name))?;
     }
-    if rule.log {
-        write!(f, ", log = true")?;
-    }
+    print_log(f, rule.log)?;
     if rule.audit {
         write!(f, ", audit = true")?;
     }
     writeln!(f, " }},")
+}
+
+fn print_log(f: &mut fmt::Formatter<'_>, log: Option<Log>) -> fmt::Result {
+    match log {
+        None => Ok(()),
+        Some(Log::OPENINGS) => write!(f, ", log = true"),
+        Some(Log { rate: None, packets }) => write!(f, ", log = {{ packets = {packets} }}"),
+        Some(Log { rate: Some(rate), packets: 1 }) => write!(f, ", log = {{ rate = {rate} }}"),
+        Some(Log { rate: Some(rate), packets }) => {
+            write!(f, ", log = {{ rate = {rate}, packets = {packets} }}")
+        }
+    }
 }
 
 fn source_ports(range: &RangeInclusive<u16>) -> String {

@@ -375,10 +375,29 @@ struct Rule {
     /// Shown wherever the rule decides.
     #[schemars(length(min = 1, max = MAX_RULE_NAME))]
     name: Option<String>,
-    /// Whether connections that the rule decides are sent as events.
-    log: Option<bool>,
+    /// What is told of connections that the rule decides; see `netctl events`.
+    log: Option<Log>,
     /// What the rule would do is reported; the rules behind it decide. Default: false.
     audit: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+enum Log {
+    /// Whether the first frame of each connection, and its end, are told of.
+    Openings(bool),
+    Chosen(LogTable),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, inline)]
+struct LogTable {
+    /// Events per second and CPU at most. Default: what the port may tell of.
+    #[schemars(range(min = 1))]
+    rate: Option<u16>,
+    /// Frames of each connection that are told of, from its first one on. Default: 1.
+    #[schemars(range(min = 1))]
+    packets: Option<u8>,
 }
 
 fn exactly_one_action(schema: &mut Schema) {

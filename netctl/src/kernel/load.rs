@@ -44,6 +44,7 @@ pub(super) fn pinned_maps() -> impl Iterator<Item = &'static str> {
     let single = [
         maps::JOURNAL,
         maps::JOURNAL_END,
+        maps::LOG_BUDGETS,
         maps::CAPTURES,
         maps::CAPTURE_STATES,
         maps::CAPTURES_UNTIL,

@@ -98,7 +98,7 @@ fn rule(from: Vec<Selector>, to: Vec<Selector>, services: Vec<Service>) -> Rule 
         services,
         source_ports: Vec::new(),
         name: None,
-        log: false,
+        log: None,
         audit: false,
         line: 0,
     }

@@ -112,7 +112,7 @@ pub(crate) fn rule(from: &str, to: &str, services: &[Service]) -> Rule {
         services: services.to_vec(),
         source_ports: Vec::new(),
         name: None,
-        log: false,
+        log: None,
         audit: false,
         line: 0,
     }

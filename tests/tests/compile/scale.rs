@@ -59,7 +59,7 @@ fn rule(shape: Shape, number: u32) -> Rule {
         services: vec![if number % 8 == 5 { Service::Udp(range) } else { Service::Tcp(range) }],
         source_ports: Vec::new(),
         name: None,
-        log: false,
+        log: None,
         audit: false,
         line: number + 100,
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use netctl::compile::{CompileError, Compiled, PortIds, compile, zone_numbers};
-use netctl::config::{Addresses, Network, Rule, Selector, Service};
+use netctl::config::{Addresses, Log, Network, Rule, Selector, Service};
 use netctl_common::abi::{
     AddressKey, EMPTY_CHAIN, MAX_PORTS, NO_PORT, NO_RULE, PrefixKey, port_flags, rule_flags,
 };
@@ -114,7 +114,8 @@ fn rules_from_any_to_any_stand_on_the_side_with_fewer_classes() {
 
 #[test]
 fn rules_and_ports_say_what_the_document_says() {
-    let reject = Rule { action: Action::Reject, log: true, ..rule("any", "any", &[Service::Any]) };
+    let reject =
+        Rule { action: Action::Reject, log: Some(Log::OPENINGS), ..rule("any", "any", &[Service::Any]) };
     let config = lab(vec![rule("any", "web", &[Service::Any]), reject]);
     let (tables, blue) = (compiled(&config), zone_numbers(&config)["blue"]);
     let rules: Vec<_> =

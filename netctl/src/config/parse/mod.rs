@@ -10,6 +10,7 @@ mod group;
 pub(in crate::config) mod guards;
 pub(in crate::config) mod kind;
 mod limits;
+pub(in crate::config) mod log;
 mod mac;
 mod name;
 mod nearest;

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use netctl_common::verdict::Action;
 
+use super::log::log;
 use super::name::Names;
 use super::section::{Field, Section, Text, list_fits};
 use super::selector::{Side, selector};
@@ -41,7 +42,7 @@ pub(super) fn rule(table: &Table<'_>, span: Span, names: &Names<'_>, report: &mu
     let to = selectors(&section, "to", Side::To, names, report);
     let source_ports = source_ports(&section, report);
     let name = section.text("name", report).and_then(|text| report.take(text.span, rule_name(text.text)));
-    let log = section.boolean("log", report).unwrap_or(false);
+    let log = log(&section, report);
     let audit = section.boolean("audit", report).unwrap_or(false);
     let (key, action) = action?;
     let services = services(&section, key, !source_ports.is_empty(), report)?;

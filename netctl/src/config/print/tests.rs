@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
 
 use ipnet::IpNet;
 use netctl_common::abi::guards;
@@ -13,7 +14,7 @@ use super::*;
 use crate::config::derive::{self, Named};
 use crate::config::guarding::{DirectionLimits, Guards, Limits, Rate, Vlans};
 use crate::config::model::{
-    Device, Hairpin, Mac, NetworkKind, Policy, Pool, PortKind, Siblings, VfSettings, Vhost,
+    Device, Hairpin, Log, Mac, NetworkKind, Policy, Pool, PortKind, Siblings, VfSettings, Vhost,
 };
 use crate::config::parse::flows::MAX_TIMEOUT;
 use crate::config::parse_with_users;
@@ -112,7 +113,7 @@ fn rule(known: &Known) -> impl Strategy<Value = Rule> + use<> {
         prop::collection::vec(to, 1..4),
         services,
         prop::option::of("[ -~é]{1,40}"),
-        any::<bool>(),
+        prop::option::of((0..4u16, 1..4u8)),
     )
         .prop_map(|(action, from, to, (services, source_ports), name, log)| Rule {
             action,
@@ -121,7 +122,7 @@ fn rule(known: &Known) -> impl Strategy<Value = Rule> + use<> {
             services,
             source_ports,
             name,
-            log,
+            log: log.map(|(rate, packets)| Log { rate: NonZeroU16::new(rate), packets }),
             audit: false,
             line: 0,
         })

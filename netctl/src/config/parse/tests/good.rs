@@ -3,7 +3,9 @@
 use netctl_common::verdict::Action;
 
 use super::{findings, parse_with_users, read};
-use crate::config::model::{Addresses, Config, IcmpMatch, NetworkKind, PortRange, Selector, Service, Vhost};
+use crate::config::model::{
+    Addresses, Config, IcmpMatch, Log, NetworkKind, PortRange, Selector, Service, Vhost,
+};
 use crate::config::print::print;
 
 #[track_caller]
@@ -111,10 +113,13 @@ fn rules_are_as_the_document_says_and_know_their_lines() {
     );
     let from = [Selector::Group("web".into()), Selector::Port("db1".into()), Selector::Set("office".into())];
     assert_eq!((second.action, second.from.as_slice()), (Action::Deny, from.as_slice()));
-    assert_eq!((second.to.as_slice(), second.log), ([Selector::Host, Selector::World].as_slice(), false));
+    assert_eq!((second.to.as_slice(), second.log), ([Selector::Host, Selector::World].as_slice(), None));
     assert_eq!(second.source_ports, [53..=53, 1024..=65535]);
     let to = [Selector::Multicast, Selector::Broadcast, Selector::Prefix("fd00::1/128".parse().unwrap())];
-    assert_eq!((third.action, third.to.as_slice(), third.log), (Action::Reject, to.as_slice(), true));
+    assert_eq!(
+        (third.action, third.to.as_slice(), third.log),
+        (Action::Reject, to.as_slice(), Some(Log::OPENINGS))
+    );
     assert_eq!(third.services, [Service::Protocol(47), Service::Ethertype(0x88cc), Service::Any]);
     assert_eq!(third.name.as_deref(), Some("no \"tunnels\""));
 }
