@@ -1,7 +1,6 @@
-//! What is generated from the command line's and the document's definitions: schema, completions, manual pages.
+//! What is generated from the command line's and the document's definitions: schema, completions.
 
 use std::io::Write;
-use std::path::Path;
 
 use clap::CommandFactory;
 
@@ -19,12 +18,5 @@ pub(super) fn completions(shell: clap_complete::Shell, out: &mut impl Write) -> 
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "netctl", &mut script);
     out.write_all(&script).map_err(Error::Output)?;
-    Ok(Outcome::Yes)
-}
-
-pub(super) fn man(directory: &Path) -> Result<Outcome, Error> {
-    std::fs::create_dir_all(directory)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))
-        .map_err(Error::Output)?;
     Ok(Outcome::Yes)
 }

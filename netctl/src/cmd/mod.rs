@@ -11,6 +11,7 @@ mod flows;
 mod generate;
 mod libvirt;
 mod limits;
+mod man;
 mod map;
 mod network;
 mod open;
@@ -62,7 +63,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Map(MapCommand::Dump(args)) => map::dump(bpffs, args, out),
         Command::Schema => generate::schema(out),
         Command::Completions { shell } => generate::completions(*shell, out),
-        Command::Man { directory } => generate::man(directory),
+        Command::Man { directory } => man::run(directory),
     }
 }
 

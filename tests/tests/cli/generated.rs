@@ -30,6 +30,10 @@ fn every_command_has_a_manual_page() {
             assert!(pages.lines().any(|line| line == page), "no {page} in\n{pages}");
         }
         assert!(lab.sh("cat pages/man1/netctl-explain.1").stdout.contains(".TH"));
+        // A page without commands below it shows what one types.
+        let bare = "cd pages/man1; for page in *.1; do
+            grep -q '^.SH SUBCOMMANDS' $page || grep -q '^.SH EXAMPLES' $page || echo $page; done";
+        assert_eq!(lab.sh(bare).stdout, "", "without a session in docs/cli.md");
     });
 }
 
