@@ -498,10 +498,14 @@ pub struct RejectBudget {
     pub unanswered: u64,
 }
 
-/// What `explain`'s twin of a program found. Map `answer`, which only the twin uses.
+/// What `explain`'s twin of a program found, and saw on the way. Map `answer`, which only the twin uses.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Answer {
+    /// What stands in the flow table under `key`, be it over; generation 0 = nothing.
+    pub flow: FlowEntry,
+    /// Of the flow that the frame is of or would open; of an ICMP error, of the one that it is about. Zeros if none was asked for.
+    pub key: FlowKey,
     /// 1 once the twin has run.
     pub answered: u32,
     /// [`crate::verdict::Action`].
@@ -514,7 +518,37 @@ pub struct Answer {
     pub redirect: u32,
     /// See [`FlowEntry::audited`].
     pub audited: u32,
+    /// Uplink at which the host would get a copy; 0 = none.
+    pub host_copy: u32,
+    /// When the twin ran, in ticks: see [`crate::flow::tick`].
+    pub now: u32,
+    /// What the rules were asked about; [`NO_CLASS`] where they were not.
+    pub source_class: u32,
+    pub destination_class: u32,
+    pub service_class: u32,
+    /// First rule that takes the service, or [`NO_RULE`], of the rules from `any`, to `any`, and for both ends.
+    pub chains: [u32; 3],
+    /// Bits of [`port_flags`].
+    pub port_flags: u32,
+    /// The packet, as far as it was understood; of ARP, its protocol addresses.
+    pub source: Address,
+    pub destination: Address,
+    pub source_mac: LinkAddress,
+    pub destination_mac: LinkAddress,
+    pub source_port: u16,
+    pub destination_port: u16,
+    pub ethertype: u16,
+    /// On the network; 0 = untagged.
+    pub vlan: u16,
+    /// Of the tag that an allowed frame goes on with; 0 = without one.
+    pub tag: u16,
+    pub protocol: u8,
+    /// [`crate::frame::Layer`].
+    pub layer: u8,
 }
+
+/// No class of addresses or services.
+pub const NO_CLASS: u32 = u32::MAX;
 
 /// Names of the maps, which are also their names in the pin directory.
 pub mod maps {
@@ -585,4 +619,5 @@ const _: () = {
     assert!(size_of::<QuotaKey>() == 8);
     assert!(size_of::<RuleEntry>() == 40);
     assert!(size_of::<LimitsEntry>() == 2 * 16 * LIMITS);
+    assert!(size_of::<Answer>() == 256);
 };

@@ -134,6 +134,26 @@ pub fn first_match<T: Tables>(
     Ok(first.min(in_chain(tables, slot, by_pair, class, service)?))
 }
 
+/// What [`first_match`] finds on its way: the class of the service, and the first rule of each of the three chains.
+#[inline(always)]
+pub(crate) fn found<T: Tables>(
+    tables: &T,
+    root: &Root,
+    (source, destination): (u32, u32),
+    service: Service,
+    chains: &mut [u32; 3],
+) -> Decided<u32> {
+    let slot = root.slot;
+    let class = service_class(tables, root, service)?;
+    let by_destination = tables.destination_chain(slot, destination).ok_or(Reason::Internal)?;
+    chains[0] = in_chain(tables, slot, by_destination, class, service)?;
+    let by_source = tables.source_chain(slot, source).ok_or(Reason::Internal)?;
+    chains[1] = in_chain(tables, slot, by_source, class, service)?;
+    let by_pair = tables.pair_chain(slot, &PairKey { source, destination })?.unwrap_or(ChainEntry::EMPTY);
+    chains[2] = in_chain(tables, slot, by_pair, class, service)?;
+    Ok(class)
+}
+
 #[inline(always)]
 fn service_class<T: Tables>(tables: &T, root: &Root, service: Service) -> Decided<u32> {
     let slot = root.slot;

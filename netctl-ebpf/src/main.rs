@@ -60,7 +60,7 @@ fn run(ctx: &TcContext, direction: Direction) -> i32 {
     let Some(facts) = maps::facts() else { return TC_ACT_SHOT };
     let verdict = decide(direction, skb.ifindex(), &skb, &KernelTables::of(ctx), facts);
     if maps::answers() {
-        return record::answer(verdict, facts);
+        return record::answer(skb.ifindex(), facts);
     }
     record::record(direction, skb.ifindex(), verdict, facts);
     capture::frame(&skb, facts, direction);

@@ -128,6 +128,10 @@ pub(crate) fn answers() -> bool {
     ANSWERS.load() != 0
 }
 
+/// Set by the loader, beside [`ANSWERS`]: as if there were no flows.
+#[unsafe(no_mangle)]
+static AS_NEW: Global<u8> = Global::new(0);
+
 /// The maps as the decision about one frame sees them.
 pub(crate) struct KernelTables {
     skb: *mut __sk_buff,
@@ -309,6 +313,9 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn flow(&self, port: u32, key: &FlowKey) -> Result<Option<FlowRef>, Reason> {
+        if AS_NEW.load() != 0 {
+            return Ok(None);
+        }
         let table = FLOWS.get(port).ok_or(Reason::Internal)?;
         if let Some(settled) = table.get_ptr_mut(key) {
             return Ok(Some(FlowRef(settled)));

@@ -1,12 +1,12 @@
 //! What a verdict leaves behind: counters on every frame, an event on denials and where a rule asks for it.
 
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
-use netctl_common::abi::{Answer, Counter, FLOWS_MADE, NO_RULE};
+use netctl_common::abi::{Counter, FLOWS_MADE, FlowKey, NO_RULE};
 use netctl_common::decide::{Facts, opened};
 use netctl_common::verdict::{Direction, REASONS, Reason, Verdict};
 
 use crate::journal::report;
-use crate::maps::{self, ANSWER};
+use crate::maps::{self, ANSWER, KernelTables};
 
 #[inline(always)]
 pub(crate) fn record(direction: Direction, ifindex: u32, verdict: Verdict, facts: &Facts) {
@@ -60,18 +60,19 @@ fn count_opened(counter: Option<*mut Counter>, bits: u8) {
 
 /// The twin's only trace.
 #[inline(always)]
-pub(crate) fn answer(verdict: Verdict, facts: &Facts) -> i32 {
-    let answer = Answer {
-        answered: 1,
-        action: verdict.action as u32,
-        reason: verdict.reason as u32,
-        rule: verdict.rule,
-        generation: facts.generation,
-        redirect: facts.redirect,
-        audited: facts.audited,
-    };
-    match ANSWER.set(0, answer, 0) {
-        Ok(()) => 0,
-        Err(_) => aya_ebpf::bindings::TC_ACT_SHOT,
-    }
+pub(crate) fn answer(ifindex: u32, facts: &mut Facts) -> i32 {
+    if tell_answer(facts, ifindex) == 1 { 0 } else { aya_ebpf::bindings::TC_ACT_SHOT }
+}
+
+/// Global: see [`crate::steps`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_answer(facts: *mut Facts, ifindex: u32) -> u32 {
+    // SAFETY: as in `crate::steps`; the element is the map's own, and one question is asked at a time.
+    let (Some(facts), Some(answer)) = (unsafe { facts.as_mut() }, ANSWER.get_ptr_mut(0)) else { return 0 };
+    // SAFETY: as above.
+    unsafe { &mut *answer }.tell(facts, ifindex, &KernelTables::of_no_frame());
+    // Nothing else clears it for the next question.
+    facts.key = FlowKey::NONE;
+    1
 }

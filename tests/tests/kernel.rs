@@ -17,9 +17,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use netctl_common::abi::{BY_DEFAULT, Counter, NO_RULE, event_flags};
+use netctl_common::abi::{Answer, BY_DEFAULT, Counter, FlowEntry, NO_RULE, event_flags};
 use netctl_common::decide::{Facts, decide};
-use netctl_common::verdict::{Direction, REASONS, Reason, Verdict};
+use netctl_common::verdict::{Action, Direction, REASONS, Reason, Verdict};
 use netctl_tests::cases::{At, Expected, Sequence, Step, Subject, sequences, subjects};
 use netctl_tests::sandbox::Sandbox;
 use netctl_tests::switch::Switch;
@@ -42,12 +42,40 @@ fn differs(lab: &mut Lab, at: &At, frame: &[u8], expected: &Expected) -> Option<
         && kernel.verdict == *expected
         && [facts.audited, kernel.audited] == [audited; 2]
         && (kernel.redirect == facts.redirect || !host.allows())
-        && kernel.generation == facts.generation;
+        && kernel.generation == facts.generation
+        && seen(&kernel.seen) == seen(&told(lab, ifindex, &facts));
     let words = |verdict: &Verdict| lab.world.describe(verdict);
     (!same).then(|| {
         let (expected, host) = (words(expected), words(&host));
-        format!("{at:?}: expected {expected}; host {host}, to {}; kernel {kernel:?}", facts.redirect)
+        let told = told(lab, ifindex, &facts);
+        format!(
+            "{at:?}: expected {expected}; host {host}, to {}, {told:?}; kernel {kernel:?}",
+            facts.redirect
+        )
     })
+}
+
+/// What the host saw on the way to its verdict.
+fn told(lab: &Lab, ifindex: u32, facts: &Facts) -> Answer {
+    Answer::of(facts, ifindex, &lab.tables)
+}
+
+/// What both hosts have to see alike: all but when it was, and what flows have counted.
+fn seen(answer: &Answer) -> Answer {
+    let mut seen = Answer { now: 0, ..*answer };
+    seen.flow = FlowEntry::open(Direction::FromGuest, 0, NO_RULE, 0);
+    if answer.flow.generation != 0 {
+        let FlowEntry { generation, rule, seen: bits, opener, action, audited, .. } = answer.flow;
+        seen.flow = FlowEntry { generation, rule, seen: bits, opener, action, audited, ..seen.flow };
+    }
+    if answer.reason == Reason::VlanTag as u32 {
+        // The kernel takes a second tag out, too.
+        seen.ethertype = 0;
+    }
+    if answer.action != Action::Allow as u32 {
+        (seen.redirect, seen.host_copy, seen.tag) = (0, 0, 0);
+    }
+    seen
 }
 
 /// The cases of a subject that come out otherwise; first asked, then live.

@@ -20,6 +20,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         service: Service,
         facts: &mut Facts,
     ) -> Decided<Verdict> {
+        facts.rules_asked = true;
         facts.asked = Asked { source, destination, service, audited: NO_RULE, would: Action::Deny };
         let mut verdict = self.ask(Step::Rules, facts);
         // Asked twice, one after the other and not one in the other: for the stack.

@@ -14,6 +14,7 @@ mod origin;
 mod related;
 mod settle;
 mod steps;
+mod told;
 mod vlan;
 
 use core::ops::DerefMut;
@@ -165,6 +166,8 @@ pub struct Facts {
     pub picked_up: bool,
     /// A SYN of the side that did not open the flow, inside of it: see [`crate::flow::Fit::Crosses`].
     pub crosses: bool,
+    /// [`Self::asked`] was.
+    pub rules_asked: bool,
     /// Of the flow that the packet belongs to or may open; for an ICMP error, of the one that it is about.
     /// Written before it is read, as is what follows.
     pub key: FlowKey,
@@ -213,6 +216,7 @@ impl Default for Facts {
             is_outdated: false,
             picked_up: false,
             crosses: false,
+            rules_asked: false,
             key: FlowKey::NONE,
             inner: Inner::default(),
             claim: Claim::NONE,

@@ -5,6 +5,7 @@
 //! [`Live`] runs the programs themselves in the same way, for tests of what they leave behind.
 
 use std::io;
+use std::thread;
 
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
 use aya::{Ebpf, maps::Array};
@@ -14,12 +15,13 @@ use netctl_common::reject::MAX_LEN;
 use netctl_common::verdict::{Action, Direction, Reason, Verdict};
 
 use super::KernelError;
-use super::load::{Kernel, classifier, load_error, program_name};
+use super::load::{Kernel, classifier, load_error, program_name, verifier_error};
 use super::verified::Verified;
 
-/// Loaded twins of both programs.
+/// Loaded twins of the programs.
 pub struct Twin {
-    object: Ebpf,
+    /// By [`Direction`], each with a map for its answers; only those that were wanted.
+    objects: [Option<Ebpf>; 2],
 }
 
 /// What a program would do.
@@ -31,15 +33,59 @@ pub struct Answered {
     pub redirect: u32,
     /// The rule that would have decided otherwise but for audit mode, or one of its stand-ins in `abi`.
     pub audited: u32,
+    /// What it saw on the way.
+    pub seen: Answer,
+}
+
+/// Whether a question is about the flows that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flows {
+    Known,
+    /// As if there were none.
+    Ignored,
+}
+
+/// Frames that the kernel copies into one page, with its headroom and what it keeps behind (net/bpf/test_run.c).
+const LONGEST: usize = 3000;
+
+/// Whether `BPF_PROG_TEST_RUN` takes a frame: it wants something behind the Ethernet header, and the whole header of IP where
+/// that is announced, and puts it into one page.
+pub fn fits(frame: &[u8]) -> bool {
+    let shortest = match frame.get(12..14) {
+        Some([0x08, 0x00]) => 14 + 20,
+        Some([0x86, 0xdd]) => 14 + 40,
+        _ => 15,
+    };
+    (shortest..=LONGEST).contains(&frame.len())
 }
 
 impl Kernel {
+    /// Both twins, which know the flows that there are.
     pub fn twin(&self) -> Result<Twin, KernelError> {
-        let mut object = self.loader(true).load(super::load::OBJECT).map_err(load_error)?;
-        for direction in Direction::ALL {
-            classifier(&mut object, program_name(direction))?.load().map_err(load_error)?;
-        }
-        Ok(Twin { object })
+        self.twin_of(&Direction::ALL, Flows::Known)
+    }
+
+    /// The twins of these directions. At the same time: the kernel's verifier takes most of it.
+    pub fn twin_of(&self, directions: &[Direction], flows: Flows) -> Result<Twin, KernelError> {
+        let load = |direction: Direction| {
+            directions.contains(&direction).then(|| self.load_twin(direction, flows)).transpose()
+        };
+        let [from_guest, to_guest] = thread::scope(|scope| {
+            let from_guest = scope.spawn(|| load(Direction::FromGuest));
+            let to_guest = load(Direction::ToGuest);
+            [from_guest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), to_guest]
+        });
+        Ok(Twin { objects: [from_guest?, to_guest?] })
+    }
+
+    fn load_twin(&self, direction: Direction, flows: Flows) -> Result<Ebpf, KernelError> {
+        let mut loader = self.loader(true);
+        let as_new = u8::from(flows == Flows::Ignored);
+        loader.override_global("AS_NEW", &as_new, true);
+        let mut object = loader.load(super::load::OBJECT).map_err(load_error)?;
+        let name = program_name(direction);
+        classifier(&mut object, name)?.load().map_err(|source| verifier_error(name, source))?;
+        Ok(object)
     }
 }
 
@@ -121,8 +167,10 @@ struct SkBuff {
 impl Twin {
     /// Its programs, by `twin_of_` and the name of the program that it is the twin of.
     pub(super) fn verified(&self) -> Result<Vec<Verified>, KernelError> {
-        let loaded = Direction::ALL.map(program_name).into_iter().filter_map(|name| {
-            self.object.program(name).map(|program| Verified::of(format!("twin_of_{name}"), program.info()))
+        let loaded = Direction::ALL.into_iter().zip(&self.objects).filter_map(|(direction, object)| {
+            let name = program_name(direction);
+            let program = object.as_ref()?.program(name)?;
+            Some(Verified::of(format!("twin_of_{name}"), program.info()))
         });
         loaded.collect()
     }
@@ -139,33 +187,36 @@ impl Twin {
         ifindex: u32,
         frame: &Arrived<'_>,
     ) -> Result<Answered, KernelError> {
-        self.clear()?;
-        run(classifier(&mut self.object, program_name(direction))?, ifindex, frame)?;
-        self.answer()
+        let not_loaded = || load_error(io::Error::other("the twin of this direction was not loaded"));
+        let object = self.objects[direction as usize].as_mut().ok_or_else(not_loaded)?;
+        clear(object)?;
+        run(classifier(object, program_name(direction))?, ifindex, frame)?;
+        answer(object)
     }
+}
 
-    fn answers(&mut self) -> Result<Array<&mut aya::maps::MapData, AnswerPod>, KernelError> {
-        let map = self.object.map_mut(maps::ANSWER);
-        let map = map.ok_or_else(|| load_error(io::Error::other("the object has no map `answer`")))?;
-        Array::try_from(map).map_err(load_error)
-    }
+fn answers(object: &mut Ebpf) -> Result<Array<&mut aya::maps::MapData, AnswerPod>, KernelError> {
+    let map = object.map_mut(maps::ANSWER);
+    let map = map.ok_or_else(|| load_error(io::Error::other("the object has no map `answer`")))?;
+    Array::try_from(map).map_err(load_error)
+}
 
-    fn clear(&mut self) -> Result<(), KernelError> {
-        self.answers()?.set(0, AnswerPod(Answer::default()), 0).map_err(load_error)
-    }
+fn clear(object: &mut Ebpf) -> Result<(), KernelError> {
+    answers(object)?.set(0, AnswerPod(bytemuck::Zeroable::zeroed()), 0).map_err(load_error)
+}
 
-    fn answer(&mut self) -> Result<Answered, KernelError> {
-        let AnswerPod(answer) = self.answers()?.get(&0, 0).map_err(load_error)?;
-        let reason = u8::try_from(answer.reason).ok().and_then(Reason::decode);
-        match reason {
-            Some(reason) if answer.answered == 1 => Ok(Answered {
-                verdict: Verdict { action: Action::decode(answer.action), reason, rule: answer.rule },
-                generation: answer.generation,
-                redirect: answer.redirect,
-                audited: answer.audited,
-            }),
-            _ => Err(KernelError::TestRun(io::Error::other("the program gave no answer"))),
-        }
+fn answer(object: &mut Ebpf) -> Result<Answered, KernelError> {
+    let AnswerPod(answer) = answers(object)?.get(&0, 0).map_err(load_error)?;
+    let reason = u8::try_from(answer.reason).ok().and_then(Reason::decode);
+    match reason {
+        Some(reason) if answer.answered == 1 => Ok(Answered {
+            verdict: Verdict { action: Action::decode(answer.action), reason, rule: answer.rule },
+            generation: answer.generation,
+            redirect: answer.redirect,
+            audited: answer.audited,
+            seen: answer,
+        }),
+        _ => Err(KernelError::TestRun(io::Error::other("the program gave no answer"))),
     }
 }
 

@@ -195,7 +195,7 @@ pub(super) fn load_error(source: impl std::error::Error + Send + Sync + 'static)
     if is_permission(&source) { KernelError::Permission } else { KernelError::Load(Box::new(source)) }
 }
 
-fn verifier_error(program: &'static str, source: aya::programs::ProgramError) -> KernelError {
+pub(super) fn verifier_error(program: &'static str, source: aya::programs::ProgramError) -> KernelError {
     if is_permission(&source) {
         return KernelError::Permission;
     }

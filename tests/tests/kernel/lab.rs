@@ -13,19 +13,7 @@ use netctl_common::abi::{Event, event_kind};
 use netctl_tests::cases::World;
 use tokio::runtime::{Builder, Runtime};
 
-/// What fits into the page that `BPF_PROG_TEST_RUN` copies a frame to, with the headroom and the kernel's own data.
-const LONGEST: usize = 3000;
-
-/// Whether `BPF_PROG_TEST_RUN` takes the frame: it wants something behind the Ethernet header, and the whole header
-/// of IP where that is announced (net/bpf/test_run.c). Shorter and longer frames come from a real tap only.
-pub(crate) fn can_run(frame: &[u8]) -> bool {
-    let shortest = match frame.get(12..14) {
-        Some([0x08, 0x00]) => 14 + 20,
-        Some([0x86, 0xdd]) => 14 + 40,
-        _ => 15,
-    };
-    (shortest..=LONGEST).contains(&frame.len())
-}
+pub(crate) use netctl::kernel::ask::fits as can_run;
 
 pub(crate) fn bpffs() -> &'static Path {
     Path::new("/sys/fs/bpf")
