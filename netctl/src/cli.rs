@@ -2,6 +2,7 @@
 
 mod duration;
 mod events;
+mod explain;
 mod fd;
 mod libvirt;
 mod policy;
@@ -16,6 +17,7 @@ use crate::kernel::pins::BPFFS;
 use crate::vmm::Vmm;
 
 pub use events::EventsArgs;
+pub use explain::{ExplainArgs, Way};
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
 pub use policy::{PolicyCommand, PolicyLearnArgs};
@@ -153,9 +155,10 @@ pub enum Command {
 
     /// Would this flow be allowed, by which rule, at which port?
     ///
-    /// Asks the running programs, or, with --document, the same code in user space. Exits with 1 if it is denied.
+    /// Asks the running programs, or, with --document, the same code in user space, and shows each step of the decision, who both
+    /// ends are to the rules, and what to change. Leaves no trace. Exits with 1 if it is denied.
     #[command(
-        after_help = "Example:\n  netctl explain web1 db1 tcp/5432\n  netctl explain world/192.0.2.7 web1 icmp/echo-request"
+        after_help = "Example:\n  netctl explain web1 db1 tcp/5432\n  netctl explain --from world/192.0.2.7 --to web1 icmp\n  netctl explain web1 db1 tcp/5432 --as-new"
     )]
     Explain(ExplainArgs),
 
@@ -356,25 +359,6 @@ pub struct OpenWay {
     /// Nowhere: print the configuration of a monitor that takes none.
     #[arg(long = "for", value_enum, value_name = "NAME")]
     pub vmm: Option<Vmm>,
-}
-
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// Who opens: a port, `host`, or an address (`world/192.0.2.7`, `web1/10.0.0.11` where it has several).
-    pub from: String,
-    /// Towards whom: the same words, or a group address.
-    pub to: String,
-    /// One service, as in a rule: tcp/443, udp/53, icmp/echo-request, ip/47.
-    pub service: String,
-    /// Source port of TCP and UDP.
-    #[arg(long, default_value_t = 49152, value_name = "PORT")]
-    pub source_port: u16,
-    /// Ask a document that does not run, in user space.
-    #[arg(long, value_name = "FILE")]
-    pub document: Option<PathBuf>,
-    /// As JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]

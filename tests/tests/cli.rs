@@ -15,6 +15,8 @@ mod bad_uplinks;
 mod documents;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/generated.rs"]
 mod generated;
 #[path = "cli/handover.rs"]

@@ -1,13 +1,16 @@
 //! `netctl explain`.
 
-use std::io::{self, Write};
+mod frames;
+mod text;
+
+use std::io::Write;
 use std::path::Path;
 
 use super::check::sound_document;
 use crate::cli::ExplainArgs;
 use crate::config::Config;
 use crate::error::{Error, Outcome};
-use crate::explain::answer::{Answer, by_document, by_kernel};
+use crate::explain::answer::{by_document, by_kernel};
 use crate::explain::question::Question;
 use crate::output::write_json;
 use crate::state::State;
@@ -18,57 +21,51 @@ pub(super) fn run(
     color: bool,
     out: &mut impl Write,
 ) -> Result<Outcome, Error> {
+    if let Some(port) = args.port.as_deref() {
+        return frames::run(bpffs, (args, port), color, out);
+    }
+    let words = words(args)?;
     let answer = match &args.document {
         Some(file) => {
             let Some(document) = sound_document(file, color)? else { return Ok(Outcome::No) };
-            by_document(&document, &question(&document.config, args)?)?
+            by_document(&document, &question(&document.config, words, args)?)?
         }
         None => {
             let state = State::read(bpffs)?;
-            by_kernel(&state, &question(&state.config_as_learned(), args)?)?
+            by_kernel(&state, &question(&state.config_as_learned(), words, args)?)?
         }
     };
-    let written = if args.json { write_json(out, &answer) } else { write_answer(&answer, args, out) };
+    let [from, to, _] = words;
+    let written = if args.json { write_json(out, &answer) } else { text::write(&answer, (from, to), out) };
     written.map_err(Error::Output)?;
     Ok(Outcome::yes_if(answer.allowed))
 }
 
-fn question(config: &Config, args: &ExplainArgs) -> Result<Question, Error> {
-    Question::new(config, &args.from, &args.to, &args.service, args.source_port)
+/// FROM, TO and SERVICE: by option, or in this order.
+fn words(args: &ExplainArgs) -> Result<[&str; 3], Error> {
+    let mut typed = args.words.iter().map(String::as_str);
+    let mut missing = Vec::new();
+    let words = [("FROM", &args.from), ("TO", &args.to), ("SERVICE", &args.service)].map(|(name, option)| {
+        option.as_deref().or_else(|| typed.next()).unwrap_or_else(|| {
+            missing.push(name);
+            ""
+        })
+    });
+    let more = typed.next();
+    match (missing.as_slice(), more) {
+        ([], None) => Ok(words),
+        ([], Some(word)) => {
+            Err(Error::Question(format!("`{word}` is one word too many: FROM, TO and SERVICE are said")))
+        }
+        (missing, _) => Err(Error::Question(format!(
+            "{} is missing: explain FROM TO SERVICE, such as `explain web1 db1 tcp/443`, or frames with --pcap or --hex",
+            missing.join(" and "),
+        ))),
+    }
 }
 
-fn write_answer(answer: &Answer, args: &ExplainArgs, out: &mut impl Write) -> io::Result<()> {
-    let verdict = if answer.allowed { "allow" } else { "deny" };
-    let ends = format!("{} ({}) > {} ({})", args.from, answer.source, args.to, answer.destination);
-    let vlan = answer.vlan.map_or_else(String::new, |vlan| format!("  vlan {vlan}"));
-    let would = answer.steps.iter().filter_map(|step| step.audit.as_ref());
-    let would: Vec<String> = would.map(ToString::to_string).collect();
-    let audit = if would.is_empty() { String::new() } else { format!(" (audit: {})", would.join("; ")) };
-    writeln!(out, "{verdict}{audit}  {ends}  {}{vlan}", args.service)?;
-    for step in &answer.steps {
-        writeln!(
-            out,
-            "  {} {}: {}, {}: {}",
-            step.port, step.direction, step.action, step.reason, step.because
-        )?;
-        if let Some(rule) = &step.rule {
-            writeln!(out, "    {rule}: {}", rule.text)?;
-        }
-        if let Some(would) = &step.audit {
-            let text = would.rule.as_ref().map_or_else(String::new, |rule| format!(": {}", rule.text));
-            writeln!(out, "    but for audit mode, {would}{text}")?;
-        }
-    }
-    if let Some(note) = &answer.note {
-        writeln!(out, "but {note}")?;
-    }
-    for port in &answer.not_filtered {
-        writeln!(out, "  {port} is not filtered: its guest drives the function itself")?;
-    }
-    match answer.generation {
-        Some(generation) => {
-            writeln!(out, "answered by the running programs (BPF_PROG_TEST_RUN), generation {generation}")
-        }
-        None => writeln!(out, "answered in user space, by the same code"),
-    }
+fn question(config: &Config, [from, to, service]: [&str; 3], args: &ExplainArgs) -> Result<Question, Error> {
+    let mut question = Question::new(config, from, to, service, args.source_port)?;
+    question.as_new = args.as_new;
+    Ok(question)
 }

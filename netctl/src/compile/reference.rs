@@ -77,13 +77,14 @@ fn first(config: &Config, query: &Query, counts: impl Fn(&Rule) -> bool) -> Opti
 }
 
 /// A party with its owner looked up.
-struct Identity<'q> {
-    owner: Owner<'q>,
-    address: Option<IpAddr>,
+#[derive(Debug)]
+pub struct Identity<'q> {
+    pub owner: Owner<'q>,
+    pub address: Option<IpAddr>,
 }
 
-#[derive(PartialEq)]
-enum Owner<'q> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner<'q> {
     Port(&'q str),
     Host,
     /// Whatever is unicast and no one's.
@@ -93,7 +94,7 @@ enum Owner<'q> {
 }
 
 impl<'q> Identity<'q> {
-    fn of(config: &'q Config, party: &'q Party) -> Self {
+    pub fn of(config: &'q Config, party: &'q Party) -> Self {
         let owner = match party {
             Party::Address { zone, ip } => {
                 let ip = ip.to_canonical();
@@ -111,7 +112,7 @@ impl<'q> Identity<'q> {
         Self { owner, address: None }
     }
 
-    fn is(&self, config: &Config, selector: &Selector) -> bool {
+    pub fn is(&self, config: &Config, selector: &Selector) -> bool {
         match selector {
             Selector::Any => true,
             Selector::Host => self.owner == Owner::Host,
@@ -166,10 +167,16 @@ fn is_broadcast(ip: IpAddr) -> bool {
 }
 
 fn takes(rule: &Rule, wanted: Wanted) -> bool {
-    let source_ports = &rule.source_ports;
-    if !source_ports.is_empty() && !source_port_inside(source_ports, wanted) {
-        return false;
-    }
+    takes_source_port(rule, wanted) && takes_service(rule, wanted)
+}
+
+/// Whether the rule's `source-ports` hold for it.
+pub fn takes_source_port(rule: &Rule, wanted: Wanted) -> bool {
+    rule.source_ports.is_empty() || source_port_inside(&rule.source_ports, wanted)
+}
+
+/// Whether one of the rule's services does.
+pub fn takes_service(rule: &Rule, wanted: Wanted) -> bool {
     rule.services.iter().any(|service| service_takes(service, wanted))
 }
 

@@ -36,7 +36,7 @@ pub(crate) use parse::device::is_uuid;
 pub use parse::port::{MAX_QUEUES, UserLookup};
 pub use parse::{Lookups, Parsed, parse, parse_bytes, parse_with, parse_with_users};
 pub use pick::{InterfaceKind, InterfaceLookup, Picked};
-pub use print::{print, print_guarding, print_rule_text, print_trunk};
+pub use print::{print, print_guarding, print_rule_text, print_selector, print_service, print_trunk};
 pub use rate::Amount;
 pub use schema::schema;
 pub use tap::{Header, Napi, Offload, TapOptions, VNET_HEADER_LEN};

@@ -240,6 +240,16 @@ impl Display for Prefix<'_> {
     }
 }
 
+/// A selector as a rule writes it.
+pub fn print_selector(selector: &Selector) -> String {
+    SelectorText(selector).to_string()
+}
+
+/// A service as a rule writes it.
+pub fn print_service(service: &Service) -> String {
+    ServiceText(service).to_string()
+}
+
 struct SelectorText<'a>(&'a Selector);
 
 impl Display for SelectorText<'_> {

@@ -1,21 +1,25 @@
 //! Puts a question to every port that judges the flow.
 
-use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use netctl_common::abi::NO_RULE;
-use netctl_common::decide::{Facts, decide};
 use netctl_common::frame::Arrived;
 use netctl_common::mark;
 use netctl_common::verdict::{Direction, Verdict};
 use serde::Serialize;
 
+use super::held::{self, Held};
+use super::host::{Host, Running, with_document};
+use super::nearest::{self, Nearest, nearest};
+use super::party::{self, End};
 use super::question::Question;
-use super::tables::HostTables;
-use crate::compile::{self, Budget, PortIds};
+use super::seen::{Flow, Seen};
+use super::stage::{self, Stage};
 use crate::config::{Config, Hairpin, NetworkKind};
 use crate::document::Document;
 use crate::error::Error;
-use crate::kernel::publish::Publication;
+use crate::kernel::KernelError;
+use crate::kernel::ask::{Answered, Flows};
 use crate::names::{Names, RuleName};
 use crate::state::State;
 use crate::would::Would;
@@ -30,9 +34,13 @@ pub struct Answer {
     pub generation: Option<u32>,
     pub source: String,
     pub destination: String,
+    /// As in a rule.
+    pub service: String,
     /// The VLAN on the network, if the frame is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
+    /// Flows were not looked at.
+    pub as_new: bool,
     /// Ports on the way that enforce nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_filtered: Vec<String>,
@@ -50,6 +58,14 @@ pub struct Step {
     pub direction: &'static str,
     pub action: &'static str,
     pub reason: &'static str,
+    /// Of the frame: IP addresses, or MAC addresses where it has none.
+    #[serde(skip)]
+    pub source: String,
+    #[serde(skip)]
+    pub destination: String,
+    /// As in a rule.
+    #[serde(skip)]
+    pub service: String,
     /// One sentence about the reason.
     pub because: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +73,32 @@ pub struct Step {
     /// What this port would say but for audit mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<Would>,
+    /// The steps of the decision, up to the one that denied.
+    pub stages: Vec<Stage>,
+    /// Both ends as the rules see them; of a frame of a flow, those of the one that opened it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
+    /// The flow that answered, or was found over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Flow>,
+    /// The guard, VLAN or limit that denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// The rule that would have decided otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<Nearest>,
+    /// The rule that would allow just this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_rule: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Ends {
+    pub source: End,
+    pub destination: End,
+    /// The data path's number for all services that no rule tells apart from this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_class: Option<u32>,
 }
 
 /// The ports that judge, each in its direction, in the order of the frame's path.
@@ -68,69 +110,52 @@ fn judges(question: &Question) -> impl Iterator<Item = (&str, Direction)> {
 }
 
 /// By the running programs.
+///
+/// # Errors
+/// If the kernel refuses the programs' twins or the frame, or a port has no interface.
 pub fn by_kernel(state: &State, question: &Question) -> Result<Answer, Error> {
-    let mut twin = state.kernel.twin()?;
-    let mut steps = Vec::new();
-    for (name, direction) in judges(question) {
-        let port = state.ports_named(Some(name))?[0];
-        let frame = question.frame(&state.config, (name, direction));
-        let from = question.from.port.as_deref().map(|from| state.ports_named(Some(from))).transpose();
-        // A guest that is not filtered has no interface here; its frames come from outside.
-        let from =
-            from.ok().flatten().and_then(|ports| ports.first().map(|port| (port.ifindex, port.entry.id)));
-        let frame = arrived(&frame, question, from);
-        let answered = twin.ask_arrived(direction, port.ifindex, &frame)?;
-        let would = Would::of(answered.audited, &state.config, &state.names);
-        steps.push(Step { audit: would, ..step(name, direction, answered.verdict, &state.names) });
-        if !answered.verdict.allows() {
-            break;
-        }
-    }
-    Ok(Answer {
-        note: note(&state.config, question),
-        vlan: question.vlan(&state.config),
-        ..answer("kernel", Some(state.root.generation), question, steps)
-    })
+    let flows = if question.as_new { Flows::Ignored } else { Flows::Known };
+    let directions: Vec<Direction> = judges(question).map(|(_, direction)| direction).collect();
+    answer(&mut Running::new(state, &directions, flows)?, question, "kernel")
 }
 
-/// By the same code in user space, for a document that does not run. Interfaces get made-up indexes.
+/// By the same code in user space, for a document that does not run.
+///
+/// # Errors
+/// If the document does not compile.
 pub fn by_document(document: &Document, question: &Question) -> Result<Answer, Error> {
-    let config = &document.config;
-    let interfaces: BTreeMap<String, u32> = config.ports.keys().cloned().zip(1..).collect();
-    let ids = PortIds::assign(&BTreeMap::new(), config).map_err(crate::apply::ApplyError::from)?;
-    let compiled =
-        compile::compile(config, &ids, &Budget::default()).map_err(crate::apply::ApplyError::from)?;
-    let publication = Publication {
-        compiled: &compiled,
-        interfaces: &interfaces,
-        uplinks: &[],
-        bridges: &BTreeMap::new(),
-        document: &document.text,
-        namespace: 0,
-    };
-    let mut tables = HostTables::new(&publication, 1);
-    tables.writes = false;
     // A question about a port that learns is about the time when it has.
-    for end in [&question.from, &question.to] {
-        end.port.iter().for_each(|port| tables.assume_learned(port, end.address));
-    }
-    let names = Names::new(&[], config, &document.text);
+    let ends = [&question.from, &question.to].into_iter();
+    let learned: Vec<(&str, IpAddr)> =
+        ends.filter_map(|end| Some((end.port.as_deref()?, end.address))).collect();
+    with_document(document, &learned, |host| answer(host, question, "user space"))
+}
+
+fn answer(host: &mut impl Host, question: &Question, by: &'static str) -> Result<Answer, Error> {
     let mut steps = Vec::new();
-    for (name, direction) in judges(question) {
-        let frame = question.frame(config, (name, direction));
-        let id = |port: &String| Some((*interfaces.get(port)?, ids.get(port)?));
-        let frame = arrived(&frame, question, question.from.port.as_ref().and_then(id));
-        let (verdict, audited) = ask(&tables, interfaces[name], direction, &frame);
-        let would = Would::of(audited, config, &names);
-        steps.push(Step { audit: would, ..step(name, direction, verdict, &names) });
-        if !verdict.allows() {
+    for at in judges(question) {
+        let frame = question.frame(host.config(), at);
+        // A guest that is not filtered has no interface here; its frames come from outside.
+        let from = question.from.port.as_deref().and_then(|from| host.interface(from));
+        let step = step(host, at, &arrived(&frame, question, from), question.as_new)?;
+        let allowed = step.action == "allow";
+        steps.push(step);
+        if !allowed {
             break;
         }
     }
     Ok(Answer {
-        note: note(config, question),
-        vlan: question.vlan(config),
-        ..answer("user space", None, question, steps)
+        allowed: steps.iter().all(|step| step.action == "allow"),
+        answered_by: by,
+        generation: host.generation(),
+        source: question.from.address.to_string(),
+        destination: question.to.address.to_string(),
+        service: question.service_name(),
+        vlan: question.vlan(host.config()),
+        as_new: question.as_new,
+        not_filtered: question.not_filtered.clone(),
+        steps,
+        note: note(host.config(), question),
     })
 }
 
@@ -160,40 +185,77 @@ fn arrived<'a>(frame: &'a [u8], question: &Question, from: Option<(u32, u32)>) -
     Arrived { bytes: frame, mark, ingress_ifindex }
 }
 
-/// The verdict, and what would have decided otherwise.
-fn ask(tables: &HostTables<'_>, ifindex: u32, direction: Direction, frame: &Arrived<'_>) -> (Verdict, u32) {
-    let mut facts = Facts::default();
-    (decide(direction, ifindex, frame, tables, &mut facts), facts.audited)
+/// What one port says about a frame.
+pub(super) fn step(
+    host: &mut impl Host,
+    (port, direction): (&str, Direction),
+    frame: &Arrived<'_>,
+    as_new: bool,
+) -> Result<Step, Error> {
+    let missing = || Error::Kernel(KernelError::NoInterface { port: port.to_owned() });
+    let (ifindex, _) = host.interface(port).ok_or_else(missing)?;
+    let Answered { verdict, audited, seen, .. } = host.ask(direction, ifindex, frame)?;
+    let seen = Seen::new(seen, &host.timeouts());
+    let (config, names) = (host.config(), host.names());
+    let query = party::query(config, (port, direction), &seen);
+    let [source, destination] = party::ends(config, &query, &seen);
+    let ends = [source, destination];
+    let at = stage::At {
+        config,
+        names,
+        port,
+        direction,
+        verdict,
+        seen: &seen,
+        ends: &ends,
+        port_at: &|ifindex| host.port_at(ifindex),
+        as_new,
+    };
+    let by_rules = seen.rules_asked() || seen.opener().is_some();
+    let is_held = stage::is_held(verdict.reason, direction);
+    let classes = {
+        let [source, destination] = ends.clone();
+        let service_class = seen.rules_asked().then_some(seen.answer.service_class);
+        by_rules.then_some(Ends { source, destination, service_class })
+    };
+    let about_rules = by_rules && !is_held;
+    let nearest =
+        about_rules.then(|| nearest(config, names, &query, (verdict.action, verdict.rule))).flatten();
+    let [source, destination] = seen.addresses();
+    let is_denied = about_rules && !verdict.allows();
+    Ok(Step {
+        new_rule: is_denied.then(|| nearest::new_rule(config, &query)),
+        nearest,
+        audit: Would::of(audited, config, names),
+        stages: at.stages(),
+        ends: classes,
+        source,
+        destination,
+        service: seen.service(),
+        flow: seen.flow(names),
+        held: held::held(config, (port, direction), verdict.reason, &seen.answer),
+        ..told((port, direction), verdict, names)
+    })
 }
 
-fn step(port: &str, direction: Direction, verdict: Verdict, names: &Names) -> Step {
+fn told((port, direction): (&str, Direction), verdict: Verdict, names: &Names) -> Step {
     debug_assert!(verdict.rule == NO_RULE || names.rule(verdict.rule).is_some());
     Step {
         port: port.to_owned(),
         direction: direction.name(),
         action: verdict.action.name(),
         reason: verdict.reason.name(),
+        source: String::new(),
+        destination: String::new(),
+        service: String::new(),
         because: verdict.reason.describe().trim(),
         rule: names.rule(verdict.rule).cloned(),
         audit: None,
-    }
-}
-
-fn answer(
-    answered_by: &'static str,
-    generation: Option<u32>,
-    question: &Question,
-    steps: Vec<Step>,
-) -> Answer {
-    Answer {
-        allowed: steps.iter().all(|step| step.action == "allow"),
-        answered_by,
-        generation,
-        source: question.from.address.to_string(),
-        destination: question.to.address.to_string(),
-        vlan: None,
-        not_filtered: question.not_filtered.clone(),
-        steps,
-        note: None,
+        stages: Vec::new(),
+        ends: None,
+        flow: None,
+        held: None,
+        nearest: None,
+        new_rule: None,
     }
 }

@@ -27,6 +27,8 @@ pub struct Question {
     pub service: Service,
     /// Ends that do not judge: their guests drive the functions themselves.
     pub not_filtered: Vec<String>,
+    /// Leave flows out of it.
+    pub as_new: bool,
     protocol: u8,
     source_port: u16,
     destination_port: u16,
@@ -60,7 +62,13 @@ impl Question {
         }
         let has_ports = matches!(protocol, number::TCP | number::UDP | number::SCTP);
         let source_port = if has_ports { source_port } else { 0 };
-        Ok(Self { from, to, service, not_filtered, protocol, source_port, destination_port })
+        let as_new = false;
+        Ok(Self { from, to, service, not_filtered, as_new, protocol, source_port, destination_port })
+    }
+
+    /// As in a rule.
+    pub fn service_name(&self) -> String {
+        config::print_service(&self.service)
     }
 
     /// The frame as it passes at a port.
