@@ -20,7 +20,7 @@ pub use events::EventsArgs;
 pub use explain::{ExplainArgs, Way};
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
-pub use policy::{PolicyCommand, PolicyLearnArgs};
+pub use policy::{PolicyCommand, PolicyLearnArgs, PolicyTestArgs};
 pub use port::{
     EditArgs, NewPortArgs, PortAddArgs, PortAddressesArgs, PortAdoptArgs, PortCommand, PortNameArgs,
 };
@@ -170,7 +170,7 @@ pub enum Command {
     )]
     Events(EventsArgs),
 
-    /// The policy: rules from what passes.
+    /// The policy: rules from what passes, tests.
     #[command(subcommand, after_help = "Example:\n  netctl policy learn")]
     Policy(PolicyCommand),
 
@@ -223,6 +223,9 @@ pub struct ApplyArgs {
     /// Also if the connection of this terminal is lost meanwhile. Exits with 1 if it came to that.
     #[arg(long, value_name = "TIME", value_parser = duration::limit)]
     pub confirm: Option<std::time::Duration>,
+    /// Apply although tests of the document fail.
+    #[arg(long)]
+    pub skip_tests: bool,
     /// Print what would change, and change nothing.
     #[arg(long)]
     pub dry_run: bool,

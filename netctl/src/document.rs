@@ -78,7 +78,8 @@ fn compile_diagnostic(error: &CompileError) -> Diagnostic {
     Diagnostic::on_line(Severity::Error, error.line().unwrap_or(1), error.to_string(), "")
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
+/// The bytes of a file, or of standard input for `-`; no more than a document may have.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let fail = |source| Error::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     // One byte more than may be tells a file that is too large from one that just fits.

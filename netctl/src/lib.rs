@@ -4,7 +4,7 @@
 //! (to [`compile::Compiled`], pure), [`document`] (both, from a file), then what touches the host: [`kernel`] (BPF,
 //! the only user of aya), [`network`] (interfaces, the only user of rtnetlink), [`apply`] and [`upgrade`] (both, in order), [`fd`]
 //! (descriptors), [`vmm`] (who uses them), [`helper`] (who may, without being root). [`state`] reads back what runs, [`names`] puts it into the document's words,
-//! [`explain`] asks it. [`cli`] and [`cmd`] are the command line, [`output`] and [`error`] its two ways out.
+//! [`explain`] asks it, [`policy`] says what it comes to as a whole. [`cli`] and [`cmd`] are the command line, [`output`] and [`error`] its two ways out.
 
 pub mod apply;
 pub mod cli;
@@ -24,6 +24,7 @@ pub mod libvirt;
 pub mod names;
 pub mod network;
 pub mod output;
+pub mod policy;
 pub mod state;
 pub mod told;
 pub mod upgrade;

@@ -84,6 +84,7 @@ pub fn config(random: &mut Random) -> Config {
         sets,
         groups,
         policy: Policy { default: random.pick(&ACTIONS), ..Policy::default() },
+        tests: Vec::new(),
     };
     // More than 64 rules are another case for the compiler's sets.
     let most = random.pick(&[4, 12, 12, 12, 12, 30, 30, 30, 30, 100, 100, 300]);

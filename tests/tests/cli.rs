@@ -25,6 +25,8 @@ mod handover;
 mod lab;
 #[path = "cli/listings.rs"]
 mod listings;
+#[path = "cli/policy_tests.rs"]
+mod policy_tests;
 #[path = "cli/refused_calls.rs"]
 mod refused_calls;
 #[path = "cli/run.rs"]

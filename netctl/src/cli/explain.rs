@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use netctl_common::verdict::Direction;
 
+use crate::explain::question::SOURCE_PORT;
+
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// Who opens, towards whom, and one service; those that an option says are left out.
@@ -23,7 +25,7 @@ pub struct ExplainArgs {
     #[arg(long, conflicts_with_all = ["pcap", "hex"])]
     pub service: Option<String>,
     /// Source port of TCP and UDP.
-    #[arg(long, default_value_t = 49152, value_name = "PORT")]
+    #[arg(long, default_value_t = SOURCE_PORT, value_name = "PORT")]
     pub source_port: u16,
     /// Each frame of a pcap or pcapng file, at one port.
     #[arg(long, value_name = "FILE", requires = "port", conflicts_with = "hex")]

@@ -1,5 +1,6 @@
 //! `netctl policy`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -17,6 +18,28 @@ pub enum PolicyCommand {
         after_help = "Example:\n  netctl policy learn --follow 30s\n  netctl policy learn --port web1 --json"
     )]
     Learn(PolicyLearnArgs),
+
+    /// Run the tests of a document on its policy. Needs no root.
+    ///
+    /// Each `[[test]]` is put to the compiled policy as `netctl explain --document` would put it, for every pair of
+    /// addresses that its ends have. Exits with 1 if one of them fails.
+    #[command(after_help = "Example:\n  netctl policy test host.toml --coverage")]
+    Test(PolicyTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyTestArgs {
+    /// The document; `-` for standard input.
+    pub file: PathBuf,
+    /// Further tests: a TOML file with nothing but `[[test]]`. Can be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub tests: Vec<PathBuf>,
+    /// How many tests each rule decided, and which rules no test touches.
+    #[arg(long)]
+    pub coverage: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

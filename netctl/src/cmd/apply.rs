@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::block_on;
-use super::check::{parsed_document, sound, sound_document};
+use super::check::{parsed_document, sound, sound_document, tests_hold};
 use super::confirm;
 use crate::apply::{self, Applied};
 use crate::cli::{ApplyArgs, FileArgs};
@@ -38,11 +38,17 @@ pub(super) fn run(
 ) -> Result<Outcome, Error> {
     if args.dry_run {
         let Some(document) = sound_document(&args.file, color)? else { return Ok(Outcome::No) };
+        if !may_apply(&document, args, color)? {
+            return Ok(Outcome::No);
+        }
         let Some(document) = with_guests(bpffs, document, color)? else { return Ok(Outcome::No) };
         difference(bpffs, &document, consent(args.yes))?.write(args.json, out)?;
         return Ok(Outcome::Yes);
     }
     let Some(document) = parsed_document(&args.file, color)? else { return Ok(Outcome::No) };
+    if !may_apply(&document, args, color)? {
+        return Ok(Outcome::No);
+    }
     if let Some(limit) = args.confirm {
         return confirm::apply(bpffs, (args, document), limit, color);
     }
@@ -53,6 +59,17 @@ pub(super) fn run(
     let applied = block_on(apply::apply_locked(bpffs, &document, consent(args.yes), &lock))??;
     write_applied(&applied, &document, args.json, out)?;
     Ok(Outcome::Yes)
+}
+
+/// Who wrote what must hold of a policy does not want one of which it does not.
+fn may_apply(document: &Document, args: &ApplyArgs, color: bool) -> Result<bool, Error> {
+    let holds = tests_hold(document, color)?;
+    if !holds && args.skip_tests {
+        eprintln!("netctl: applying although tests fail");
+    } else if !holds {
+        eprintln!("netctl: nothing was changed, since tests fail; `--skip-tests` applies it nevertheless");
+    }
+    Ok(holds || args.skip_tests)
 }
 
 /// With the ports of libvirt's running guests, which no file can know. What cannot be read does not keep a document from

@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::apply::ApplyError;
 use crate::cli::FileArgs;
-use crate::config::{Diagnostics, Picked, Severity};
+use crate::config::{Config, Diagnostics, Picked, Severity};
 use crate::document::{self, Document};
 use crate::error::{Error, Outcome};
 use crate::output::write_json;
+use crate::policy::verify;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -21,10 +23,10 @@ struct Checked {
 
 pub(super) fn run(args: &FileArgs, color: bool, out: &mut impl Write) -> Result<Outcome, Error> {
     let (findings, picked, summary) = match document::read(&args.file)? {
-        Ok(document) => {
-            let config = &document.config;
-            let (rules, ports) = (config.policy.rules.len(), config.ports.len());
-            (document.findings, document.picked, Some(format!("{rules} rules for {ports} ports are fine")))
+        Ok(mut document) => {
+            verify::findings(&document)?.into_iter().for_each(|found| document.findings.push(found));
+            let summary = (!document.findings.has_errors()).then(|| summary(&document.config));
+            (document.findings, document.picked, summary)
         }
         Err(findings) => (findings, Vec::new(), None),
     };
@@ -39,6 +41,30 @@ pub(super) fn run(args: &FileArgs, color: bool, out: &mut impl Write) -> Result<
         }
     }
     Ok(outcome)
+}
+
+fn summary(config: &Config) -> String {
+    let (rules, ports, tests) = (config.policy.rules.len(), config.ports.len(), config.tests.len());
+    let tests = match tests {
+        0 => String::new(),
+        1 => ", 1 test passes".to_owned(),
+        n => format!(", {n} tests pass"),
+    };
+    format!("{rules} rules for {ports} ports are fine{tests}")
+}
+
+/// Whether the tests of a document hold; those that fail are reported. What does not compile has no tests to fail: that
+/// is told by who compiles it.
+pub(super) fn tests_hold(document: &Document, color: bool) -> Result<bool, Error> {
+    let found = match verify::findings(document) {
+        Ok(found) => found,
+        Err(ApplyError::Compile(_)) => return Ok(true),
+        Err(error) => return Err(error.into()),
+    };
+    let mut findings = document.findings.without_any();
+    found.into_iter().for_each(|found| findings.push(found));
+    report(&findings, color)?;
+    Ok(!findings.has_errors())
 }
 
 /// What was picked where the document leaves it open, to standard error.
@@ -72,7 +98,7 @@ pub(super) fn sound(checked: Result<Document, Diagnostics>, color: bool) -> Resu
 }
 
 /// Findings with their source lines, to standard error.
-fn report(findings: &Diagnostics, color: bool) -> Result<(), Error> {
+pub(super) fn report(findings: &Diagnostics, color: bool) -> Result<(), Error> {
     let mut err = io::stderr().lock();
     findings.render(&mut err, color).map_err(Error::Output)?;
     let counted = |severity, one: &str| match findings.count(severity) {

@@ -56,7 +56,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Open(args) => open::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
-        Command::Policy(command) => policy::run(bpffs, command, out),
+        Command::Policy(command) => policy::run(bpffs, command, use_color(cli.color), out),
         Command::Flows(args) => flows::run(bpffs, args, out),
         Command::Stats(args) => stats::run(bpffs, args, out),
         Command::Map(MapCommand::List(args)) => map::list(bpffs, args, out),

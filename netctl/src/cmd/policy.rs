@@ -1,4 +1,6 @@
-//! `netctl policy learn`.
+//! `netctl policy …`; `learn` is here.
+
+mod test;
 
 use std::io::Write;
 use std::path::Path;
@@ -19,8 +21,19 @@ use crate::state::State;
 /// Between two looks at the flow tables. No flow lives shorter than its shortest timeout, of seconds.
 const LOOK: Duration = Duration::from_secs(1);
 
-pub(super) fn run(bpffs: &Path, command: &PolicyCommand, out: &mut impl Write) -> Result<Outcome, Error> {
-    let PolicyCommand::Learn(args) = command;
+pub(super) fn run(
+    bpffs: &Path,
+    command: &PolicyCommand,
+    color: bool,
+    out: &mut impl Write,
+) -> Result<Outcome, Error> {
+    match command {
+        PolicyCommand::Learn(args) => learn(bpffs, args, out),
+        PolicyCommand::Test(args) => test::run(args, color, out),
+    }
+}
+
+fn learn(bpffs: &Path, args: &PolicyLearnArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
     state.ports_named(args.port.as_deref())?;
     let mut learner = Learner::default();

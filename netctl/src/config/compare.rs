@@ -9,6 +9,7 @@ impl Config {
         self.networks.values_mut().for_each(|network| network.line = 0);
         self.ports.values_mut().for_each(|port| port.line = 0);
         self.policy.rules.iter_mut().for_each(|rule| rule.line = 0);
+        self.tests.iter_mut().for_each(|test| test.line = 0);
         self
     }
 }

@@ -88,6 +88,12 @@ impl Diagnostics {
         Self { source, list: Vec::new(), kept_errors: 0, omitted_errors: 0, omitted_warnings: 0 }
     }
 
+    /// For further findings about the same document.
+    #[must_use]
+    pub fn without_any(&self) -> Self {
+        Self::new(Arc::clone(&self.source))
+    }
+
     /// Adds a finding at its place. Above [`MAX_DIAGNOSTICS`] of its severity it is only counted.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
         if self.is_full(diagnostic.severity) {

@@ -19,6 +19,9 @@ pub const MAX_KEY_PARTS: usize = 64;
 /// Rules of a policy.
 pub const MAX_RULES: usize = 128 << 10;
 
+/// Tests of a policy.
+pub const MAX_TESTS: usize = 16 << 10;
+
 /// Ports of a host.
 pub const MAX_PORTS: usize = netctl_common::abi::MAX_PORTS as usize;
 

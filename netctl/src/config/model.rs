@@ -12,6 +12,7 @@ use netctl_common::flow::{DEFAULT_TIMEOUTS, TIMEOUTS};
 use netctl_common::verdict::Action;
 
 use super::guarding::{Guards, Limits, Vlans};
+use super::policy_test::PolicyTest;
 use super::tap::TapOptions;
 
 /// A whole document.
@@ -23,6 +24,8 @@ pub struct Config {
     /// Group name to the names of its ports; may be empty.
     pub groups: BTreeMap<String, BTreeSet<String>>,
     pub policy: Policy,
+    /// What must hold of the policy; no part of what it means.
+    pub tests: Vec<PolicyTest>,
 }
 
 impl NetworkKind {
@@ -61,6 +64,7 @@ impl Config {
             sets: BTreeMap::new(),
             groups: BTreeMap::new(),
             policy: Policy::default(),
+            tests: Vec::new(),
         }
     }
 }

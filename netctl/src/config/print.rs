@@ -4,6 +4,7 @@
 mod flows;
 mod guarding;
 mod kind;
+mod policy_test;
 mod tap;
 
 use std::fmt::{self, Display, Write};
@@ -54,12 +55,12 @@ impl Display for Document<'_> {
         f.write_str(&flows::text(&self.0.policy.timeouts))?;
         writeln!(f, "[policy]\ndefault = \"{}\"", self.0.policy.default.name())?;
         print_audit(f, self.0.policy.audit)?;
-        if self.0.policy.rules.is_empty() {
-            return Ok(());
+        if !self.0.policy.rules.is_empty() {
+            writeln!(f, "rules = [")?;
+            self.0.policy.rules.iter().try_for_each(|rule| print_rule(f, rule))?;
+            writeln!(f, "]")?;
         }
-        writeln!(f, "rules = [")?;
-        self.0.policy.rules.iter().try_for_each(|rule| print_rule(f, rule))?;
-        writeln!(f, "]")
+        self.0.tests.iter().try_for_each(|test| policy_test::print(f, test))
     }
 }
 

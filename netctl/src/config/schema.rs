@@ -13,7 +13,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::limits::{MAX_LIST, MAX_NETWORKS, MAX_PORTS, MAX_RULES};
+use super::limits::{MAX_LIST, MAX_NETWORKS, MAX_PORTS, MAX_RULES, MAX_TESTS};
 use super::parse::flows::MAX_TIMEOUT;
 use super::parse::kind::{MAX_VFS, MAX_VLAN};
 use super::parse::network::{MAX_MTU, MIN_MTU};
@@ -68,6 +68,9 @@ struct Document {
     policy: Option<Policy>,
     /// How connections are remembered.
     flows: Option<Flows>,
+    /// What must hold of the policy; run by `netctl check`, `netctl policy test` and `netctl apply`.
+    #[schemars(length(max = MAX_TESTS))]
+    test: Option<Vec<Test>>,
 }
 
 /// A network: what its guests have in common, and how they are connected.
@@ -405,6 +408,25 @@ fn exactly_one_action(schema: &mut Schema) {
     schema.insert("oneOf".to_owned(), json!(one));
 }
 
+/// A connection that somebody opens, and what is expected to become of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
+struct Test {
+    /// Who opens it.
+    from: Endpoint,
+    /// Towards whom.
+    to: Endpoint,
+    /// One service: one port, an ICMP message, or an IP protocol.
+    service: AskedService,
+    /// Source port, of TCP, UDP and SCTP. Default: 49152.
+    source_port: Option<u16>,
+    /// What becomes of it.
+    expect: Action,
+    /// Shown wherever the test fails.
+    #[schemars(length(min = 1, max = MAX_RULE_NAME))]
+    name: Option<String>,
+}
+
 #[derive(JsonSchema)]
 #[schemars(untagged, inline)]
 enum SourcePort {
@@ -448,6 +470,10 @@ texts! {
     Prefix = "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$",
     /// `any`, `host`, `world`, `multicast`, `broadcast`, the name of a port, group or set, a prefix or an address.
     Selector = "^[A-Za-z0-9:][A-Za-z0-9._:/-]*$",
+    /// A port, `web1/10.0.0.11` for one of its addresses, an address, `host`, or `world/192.0.2.7`.
+    Endpoint = "^[A-Za-z0-9:][A-Za-z0-9._:/-]*$",
+    /// `tcp/443`, `icmp/echo-request`, `icmp6`, `ip/47`.
+    AskedService = "^((tcp|udp|sctp)/[0-9]{1,5}|icmp6?(/[a-z0-9-]+(/[0-9]{1,3})?)?|ip/[a-z0-9]+)$",
     /// `any`, `tcp`, `tcp/443`, `udp/1000-2000`, `sctp`, `icmp/echo-request`, `icmp/3/4`, `icmp6`, `ip/47`, `ether/0x88cc`.
     Service = "^(any|(tcp|udp|sctp)(/[0-9]{1,5}(-[0-9]{1,5})?)?|icmp6?(/[a-z0-9-]+(/[0-9]{1,3})?)?|ip/[a-z0-9]+|ether/(0x[0-9A-Fa-f]{1,4}|[0-9]{1,5}))$",
 }

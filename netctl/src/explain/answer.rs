@@ -1,7 +1,5 @@
 //! Puts a question to every port that judges the flow.
 
-use std::net::IpAddr;
-
 use netctl_common::abi::NO_RULE;
 use netctl_common::frame::Arrived;
 use netctl_common::mark;
@@ -9,10 +7,11 @@ use netctl_common::verdict::{Direction, Verdict};
 use serde::Serialize;
 
 use super::held::{self, Held};
-use super::host::{Host, Running, with_document};
+use super::host::{Host, Running};
 use super::nearest::{self, Nearest, nearest};
 use super::party::{self, End};
 use super::question::Question;
+use super::rehearsal::Rehearsal;
 use super::seen::{Flow, Seen};
 use super::stage::{self, Stage};
 use crate::config::{Config, Hairpin, NetworkKind};
@@ -102,7 +101,7 @@ pub struct Ends {
 }
 
 /// The ports that judge, each in its direction, in the order of the frame's path.
-fn judges(question: &Question) -> impl Iterator<Item = (&str, Direction)> {
+pub(super) fn judges(question: &Question) -> impl Iterator<Item = (&str, Direction)> {
     let from = question.from.port.as_deref().map(|port| (port, Direction::FromGuest));
     let to = question.to.port.as_deref().map(|port| (port, Direction::ToGuest));
     let judges = |(port, _): &(&str, Direction)| !question.not_filtered.iter().any(|other| other == port);
@@ -124,14 +123,10 @@ pub fn by_kernel(state: &State, question: &Question) -> Result<Answer, Error> {
 /// # Errors
 /// If the document does not compile.
 pub fn by_document(document: &Document, question: &Question) -> Result<Answer, Error> {
-    // A question about a port that learns is about the time when it has.
-    let ends = [&question.from, &question.to].into_iter();
-    let learned: Vec<(&str, IpAddr)> =
-        ends.filter_map(|end| Some((end.port.as_deref()?, end.address))).collect();
-    with_document(document, &learned, |host| answer(host, question, "user space"))
+    Rehearsal::new(&document.config, &document.text)?.asking().answer(question)
 }
 
-fn answer(host: &mut impl Host, question: &Question, by: &'static str) -> Result<Answer, Error> {
+pub(super) fn answer(host: &mut impl Host, question: &Question, by: &'static str) -> Result<Answer, Error> {
     let mut steps = Vec::new();
     for at in judges(question) {
         let frame = question.frame(host.config(), at);
@@ -160,7 +155,7 @@ fn answer(host: &mut impl Host, question: &Question, by: &'static str) -> Result
 }
 
 /// The macvlan driver keeps an uplink's own host and its guests apart. A switch that reflects does not.
-fn note(config: &Config, question: &Question) -> Option<String> {
+pub(super) fn note(config: &Config, question: &Question) -> Option<String> {
     let (guest, host) = match (&question.from.port, &question.to.port) {
         (Some(guest), None) => (guest, question.to.address),
         (None, Some(guest)) => (guest, question.from.address),
@@ -176,7 +171,7 @@ fn note(config: &Config, question: &Question) -> Option<String> {
 }
 
 /// The frame as it comes from a port with this interface and id, or from whoever has no port.
-fn arrived<'a>(frame: &'a [u8], question: &Question, from: Option<(u32, u32)>) -> Arrived<'a> {
+pub(super) fn arrived<'a>(frame: &'a [u8], question: &Question, from: Option<(u32, u32)>) -> Arrived<'a> {
     let (ingress_ifindex, mark) = match (from, &question.from.port) {
         (Some((ifindex, id)), _) => (ifindex, mark::from_port(id)),
         (None, Some(_)) => (0, 0),

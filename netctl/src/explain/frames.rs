@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::answer::{Step, step};
 use super::capture::{Capture, Captured};
 use super::hex;
-use super::host::{Host, Running, with_document};
+use super::host::{Host, Running};
+use super::rehearsal::Rehearsal;
 use crate::config::{Config, Mac};
 use crate::document::Document;
 use crate::error::Error;
@@ -85,7 +86,7 @@ pub fn by_document(
     at: &At<'_>,
     tell: &mut dyn FnMut(Framed) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    with_document(document, &[], |host| each(host, source, at, tell))
+    each(&mut Rehearsal::new(&document.config, &document.text)?.asking(), source, at, tell)
 }
 
 fn each(

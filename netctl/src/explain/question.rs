@@ -34,6 +34,12 @@ pub struct Question {
     destination_port: u16,
 }
 
+/// The source port of a question that names none.
+pub const SOURCE_PORT: u16 = 49152;
+
+/// Pairs of addresses that one question may stand for.
+pub const MAX_PAIRS: usize = 1024;
+
 /// A sender that is not on this host: any MAC address that is nobody's here.
 const SOMEONE: Mac = Mac([0x02, 0, 0, 0, 0, 0xfe]);
 
@@ -46,8 +52,43 @@ impl Question {
         source_port: u16,
     ) -> Result<Self, Error> {
         let service = config::parse_service(service).map_err(Error::Question)?;
+        let (protocol, _) = numbers(&service)?;
+        let mut pairs = pairs(config, (from, to), protocol)?;
+        let first = pairs.next().ok_or_else(|| apart(from, to))?;
+        Self::about(config, first, service, source_port)
+    }
+
+    /// One for each pair of addresses of one family that the words stand for; never empty.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and that there are more than [`MAX_PAIRS`].
+    pub fn all(
+        config: &Config,
+        (from, to): (&str, &str),
+        service: &Service,
+        source_port: u16,
+    ) -> Result<Vec<Self>, Error> {
+        let (protocol, _) = numbers(service)?;
+        let pairs: Vec<(End, End)> = pairs(config, (from, to), protocol)?.take(MAX_PAIRS + 1).collect();
+        if pairs.is_empty() {
+            return Err(apart(from, to));
+        }
+        if pairs.len() > MAX_PAIRS {
+            let text = format!(
+                "`{from}` and `{to}` have more than {MAX_PAIRS} pairs of addresses; say which: NAME/ADDRESS"
+            );
+            return Err(Error::Question(text));
+        }
+        pairs.into_iter().map(|ends| Self::about(config, ends, service.clone(), source_port)).collect()
+    }
+
+    fn about(
+        config: &Config,
+        (from, to): (End, End),
+        service: Service,
+        source_port: u16,
+    ) -> Result<Self, Error> {
         let (protocol, destination_port) = numbers(&service)?;
-        let (from, to) = ends(config, (from, to), protocol)?;
         if from.port.is_none() && to.port.is_none() {
             let text = "neither end is a port, so no port judges it; name at least one port".to_owned();
             return Err(Error::Question(text));
@@ -132,23 +173,29 @@ fn one_port(range: &PortRange) -> Result<u16, Error> {
     Err(Error::Question("ask about one port, such as tcp/443".to_owned()))
 }
 
-/// Addresses for both ends, of one family: the one that ICMP asks for, else IPv4 where both have it.
-fn ends(config: &Config, (from, to): (&str, &str), protocol: u8) -> Result<(End, End), Error> {
-    let (from_all, to_all) = (candidates(config, from)?, candidates(config, to)?);
-    let allowed = |address: &IpAddr| match protocol {
-        number::ICMP => address.is_ipv4(),
-        number::ICMP6 => address.is_ipv6(),
+/// Addresses for both ends, of one family, IPv4 first; of ICMP only its own.
+fn pairs(
+    config: &Config,
+    (from, to): (&str, &str),
+    protocol: u8,
+) -> Result<impl Iterator<Item = (End, End)> + use<>, Error> {
+    let (from, to) = (candidates(config, from)?, candidates(config, to)?);
+    let families = [true, false].into_iter().filter(move |is_v4| match protocol {
+        number::ICMP => *is_v4,
+        number::ICMP6 => !*is_v4,
         _ => true,
-    };
-    for want_v4 in [true, false] {
-        let pick = |all: &[End]| {
-            all.iter().find(|end| end.address.is_ipv4() == want_v4 && allowed(&end.address)).cloned()
+    });
+    Ok(families.flat_map(move |is_v4| {
+        let of_family = |all: &[End]| -> Vec<End> {
+            all.iter().filter(|end| end.address.is_ipv4() == is_v4).cloned().collect()
         };
-        if let (Some(from), Some(to)) = (pick(&from_all), pick(&to_all)) {
-            return Ok((from, to));
-        }
-    }
-    Err(Error::Question(format!("`{from}` and `{to}` have no addresses of one family for this service")))
+        let (from, to) = (of_family(&from), of_family(&to));
+        from.into_iter().flat_map(move |from| to.clone().into_iter().map(move |to| (from.clone(), to)))
+    }))
+}
+
+fn apart(from: &str, to: &str) -> Error {
+    Error::Question(format!("`{from}` and `{to}` have no addresses of one family for this service"))
 }
 
 /// Every address that a word can stand for.

@@ -91,6 +91,10 @@ impl<'a> HostTables<'a> {
         self.leases.borrow_mut().insert(AddressKey { zone: port.zone, address: octets.into() }, lease);
     }
 
+    pub(crate) fn forget_learned(&self) {
+        self.leases.borrow_mut().clear();
+    }
+
     pub fn flow_count(&self) -> usize {
         self.flows.borrow().len()
     }

@@ -39,7 +39,7 @@ pub(crate) fn lab(rules: Vec<Rule>) -> Config {
     ]);
     // Lines from 10 on, one for each rule.
     let rules = rules.into_iter().zip(10..).map(|(rule, line)| Rule { line, ..rule }).collect();
-    Config { networks, ports, sets, groups, policy: Policy { rules, ..Policy::default() } }
+    Config { networks, ports, sets, groups, policy: Policy { rules, ..Policy::default() }, tests: Vec::new() }
 }
 
 fn network(zone: &str, number: u8, addresses: &[&str]) -> Network {

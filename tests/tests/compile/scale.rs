@@ -109,6 +109,7 @@ pub(crate) fn config(shape: Shape, rules: u32) -> Config {
         sets: BTreeMap::new(),
         groups,
         policy: Policy { rules: (0..rules).map(|number| rule(shape, number)).collect(), ..Policy::default() },
+        tests: Vec::new(),
     }
 }
 

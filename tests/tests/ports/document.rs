@@ -16,6 +16,7 @@ pub(crate) fn lab() -> Config {
         sets: BTreeMap::new(),
         groups: BTreeMap::new(),
         policy: Policy::default(),
+        tests: Vec::new(),
     }
 }
 

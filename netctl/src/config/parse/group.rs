@@ -67,7 +67,7 @@ fn texts<'d, 't>(
 }
 
 fn check_member(name: &str, names: &Names<'_>, propose: bool) -> Result<(), Complaint> {
-    let near = || if propose { names.nearest_port(name) } else { None };
+    let near = || if propose { names.nearest_port(name, &[]) } else { None };
     let (message, help) = match names.kind(name) {
         Some(Kind::Port) => return Ok(()),
         Some(other) => {

@@ -16,6 +16,7 @@ mod name;
 mod nearest;
 pub(in crate::config) mod network;
 pub(in crate::config) mod policy;
+pub(in crate::config) mod policy_test;
 pub(in crate::config) mod port;
 pub(in crate::config) mod rule;
 pub(in crate::config) mod section;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use self::claims::Claims;
 use self::name::{Kind, Names};
+pub use self::policy_test::parse_tests;
 use self::port::{Around, UserLookup};
 use self::section::{Field, Section};
 use super::diagnostic::Diagnostics;
@@ -48,6 +50,7 @@ pub(in crate::config) const FIELDS: &[Field] = &[
     Field { name: "sets", example: "[sets]" },
     Field { name: "policy", example: "[policy]" },
     Field { name: "flows", example: "[flows]" },
+    Field { name: "test", example: "[[test]]" },
 ];
 
 /// A document that was accepted.
@@ -138,8 +141,13 @@ fn read(
 /// As [`parse()`].
 pub fn parse_bytes(name: &str, bytes: &[u8], lookups: Lookups<'_>) -> Result<Parsed, Diagnostics> {
     check_size(name, bytes.len())?;
+    parse_with(name, text_of(name, bytes)?, lookups)
+}
+
+/// The bytes as text, or where they are none.
+fn text_of<'b>(name: &str, bytes: &'b [u8]) -> Result<&'b str, Diagnostics> {
     let error = match std::str::from_utf8(bytes) {
-        Ok(text) => return parse_with(name, text, lookups),
+        Ok(text) => return Ok(text),
         Err(error) => error,
     };
     let (good, bad) = bytes.split_at(error.valid_up_to());
@@ -191,7 +199,8 @@ fn config(root: &Table<'_>, lookups: Lookups<'_>, report: &mut Report) -> (Confi
     let mut policy = policy::policy(section.entry("policy"), &names, report);
     policy.timeouts = flows::timeouts(section.entry("flows"), report);
     let networks = networks.into_iter().map(|read| (read.name.text.to_owned(), read.network)).collect();
-    (Config { networks, ports, sets, groups, policy }, found)
+    let tests = policy_test::tests(&section, &names, report);
+    (Config { networks, ports, sets, groups, policy, tests }, found)
 }
 
 /// The table of a top-level key.

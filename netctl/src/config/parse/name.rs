@@ -7,6 +7,7 @@ use super::nearest::nearest;
 use super::section::Text;
 use crate::config::derive::INTERFACE_LEN;
 use crate::config::escape::quoted;
+use crate::config::model::Config;
 use crate::config::report::{Complaint, Finding, Report};
 use crate::config::source::Span;
 use crate::config::words::SELECTOR_WORDS;
@@ -94,6 +95,15 @@ pub(super) struct Names<'d> {
 }
 
 impl<'d> Names<'d> {
+    /// Those of a document that was read before.
+    pub(super) fn of(config: &'d Config) -> Self {
+        let ports = config.ports.keys().map(|name| (name, Kind::Port));
+        let groups = config.groups.keys().map(|name| (name, Kind::Group));
+        let sets = config.sets.keys().map(|name| (name, Kind::Set));
+        let all = ports.chain(groups).chain(sets);
+        Self { known: all.map(|(name, kind)| (name.as_str(), (kind, Span::default()))).collect() }
+    }
+
     /// Takes a name, whatever is wrong with it: a rule that uses it is not wrong as well.
     pub(super) fn declare(&mut self, name: Text<'d>, kind: Kind, report: &mut Report) {
         let Some((first_kind, first)) = self.known.get(name.text).copied() else {
@@ -121,9 +131,10 @@ impl<'d> Names<'d> {
         nearest(name, self.sorted().chain(words.iter().copied()))
     }
 
-    /// The port that was probably meant.
-    pub(super) fn nearest_port(&self, name: &str) -> Option<&str> {
-        nearest(name, self.sorted().filter(|name| self.kind(name) == Some(Kind::Port)))
+    /// The port that was probably meant; `words` are known too.
+    pub(super) fn nearest_port(&self, name: &str, words: &'static [&'static str]) -> Option<&str> {
+        let ports = self.sorted().filter(|name| self.kind(name) == Some(Kind::Port));
+        nearest(name, ports.chain(words.iter().copied()))
     }
 
     /// Sorted, so that of two names that are equally near the same one is proposed every time.

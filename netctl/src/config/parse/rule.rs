@@ -41,7 +41,9 @@ pub(super) fn rule(table: &Table<'_>, span: Span, names: &Names<'_>, report: &mu
     let from = selectors(&section, "from", Side::From, names, report);
     let to = selectors(&section, "to", Side::To, names, report);
     let source_ports = source_ports(&section, report);
-    let name = section.text("name", report).and_then(|text| report.take(text.span, rule_name(text.text)));
+    let name = section
+        .text("name", report)
+        .and_then(|text| report.take(text.span, checked_name(text.text, "a rule")));
     let log = log(&section, report);
     let audit = section.boolean("audit", report).unwrap_or(false);
     let (key, action) = action?;
@@ -159,7 +161,8 @@ fn source_port(
     }
 }
 
-fn rule_name(name: &str) -> Result<String, Complaint> {
+/// The free text by which people know a rule or a test; `what` it names, with its article.
+pub(super) fn checked_name(name: &str, what: &str) -> Result<String, Complaint> {
     let reason = if name.is_empty() {
         "it is empty".to_owned()
     } else if name.len() > MAX_RULE_NAME {
@@ -170,5 +173,5 @@ fn rule_name(name: &str) -> Result<String, Complaint> {
         return Ok(name.to_owned());
     };
     let help = format!("use 1 to {MAX_RULE_NAME} bytes of printable text");
-    Err(Complaint::new(format!("{} cannot name a rule: {reason}", quoted(name)), help))
+    Err(Complaint::new(format!("{} cannot name {what}: {reason}", quoted(name)), help))
 }

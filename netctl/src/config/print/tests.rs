@@ -18,6 +18,7 @@ use crate::config::model::{
 };
 use crate::config::parse::flows::MAX_TIMEOUT;
 use crate::config::parse_with_users;
+use crate::config::policy_test::{Endpoint, PolicyTest};
 use crate::config::schema::tests::violations;
 use crate::config::tap::{Header, Napi, Offload, TapOptions};
 
@@ -126,6 +127,37 @@ fn rule(known: &Known) -> impl Strategy<Value = Rule> + use<> {
             audit: false,
             line: 0,
         })
+}
+
+fn policy_test(known: &Known) -> impl Strategy<Value = PolicyTest> + use<> {
+    let address = || any::<u32>().prop_map(|bits| IpAddr::V4(bits.into()));
+    let port = select(known.ports.clone());
+    let ends = (port.clone(), port, address());
+    let ends = (ends, 0..5).prop_map(|((from, to, address), kind)| match kind {
+        0 => (Endpoint::Port(from), Endpoint::Host),
+        1 => (Endpoint::World(address), Endpoint::Port(to)),
+        2 => (Endpoint::PortAt(from, address), Endpoint::Address(IpAddr::V6(Ipv6Addr::LOCALHOST))),
+        _ => (Endpoint::Port(from), Endpoint::Port(to)),
+    });
+    let one = |port| PortRange { first: port, last: port };
+    let service = prop_oneof![
+        (any::<u16>(), prop::option::of(any::<u16>()))
+            .prop_map(move |(to, from)| (Service::Tcp(one(to)), from)),
+        icmp().prop_map(|icmp| (Service::Icmp6(icmp), None)),
+        any::<u8>().prop_map(|number| (Service::Protocol(number), None)),
+    ];
+    let expect = select(vec![Action::Allow, Action::Deny, Action::Reject]);
+    (ends, service, expect, prop::option::of("[ -~é]{1,40}")).prop_map(
+        |((from, to), (service, source_port), expect, name)| PolicyTest {
+            name,
+            from,
+            to,
+            service,
+            source_port,
+            expect,
+            line: 0,
+        },
+    )
 }
 
 /// A port; its number keeps its addresses apart from those of others.
@@ -296,8 +328,9 @@ fn config() -> impl Strategy<Value = Config> {
         let rules = prop::collection::vec(rule(&known), 0..6);
         let default = select(vec![Action::Allow, Action::Deny, Action::Reject]);
         let timeouts = prop::array::uniform(1..=MAX_TIMEOUT);
-        let parts = (all_networks, all_ports, all_sets, rules, default, timeouts);
-        parts.prop_map(move |(all_networks, all_ports, all_sets, rules, default, timeouts)| {
+        let tests = prop::collection::vec(policy_test(&known), 0..4);
+        let parts = (all_networks, all_ports, all_sets, rules, default, timeouts, tests);
+        parts.prop_map(move |(all_networks, all_ports, all_sets, rules, default, timeouts, tests)| {
             let mut members: BTreeMap<String, BTreeSet<String>> =
                 known.groups.iter().map(|group| (group.clone(), BTreeSet::new())).collect();
             for (name, port) in known.ports.iter().zip(&all_ports) {
@@ -311,6 +344,7 @@ fn config() -> impl Strategy<Value = Config> {
                 sets: known.sets.iter().cloned().zip(all_sets).collect(),
                 groups: members,
                 policy: Policy { default, rules, timeouts, ..Policy::default() },
+                tests,
             }
         })
     })

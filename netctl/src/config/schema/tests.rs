@@ -9,7 +9,7 @@ use jsonschema::Validator;
 use super::*;
 use crate::config::parse::section::Field;
 use crate::config::parse::tests::{docs, read};
-use crate::config::parse::{FIELDS, flows, guards, kind, network, policy, port, rule};
+use crate::config::parse::{FIELDS, flows, guards, kind, network, policy, policy_test, port, rule};
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| jsonschema::validator_for(&schema()).unwrap());
 
@@ -54,6 +54,7 @@ fn schema_and_parser_know_the_same_keys() {
     assert_eq!(keys("/$defs/Guards/properties"), known(guards::FIELDS));
     assert_eq!(keys("/$defs/Policy/properties"), known(policy::FIELDS));
     assert_eq!(keys("/$defs/Rule/properties"), known(rule::FIELDS));
+    assert_eq!(keys("/$defs/Test/properties"), known(policy_test::FIELDS));
     assert_eq!(keys("/$defs/Flows/properties"), known(flows::FIELDS));
     assert_eq!(keys("/$defs/Timeouts/properties"), known(&flows::TIMEOUT_FIELDS));
 }
@@ -76,6 +77,10 @@ fn a_schema_has_no_null() {
 fn what_a_schema_can_see_it_sees_as_the_parser_does() {
     let lab = "[networks.lab]\nkind = \"bridge\"\n";
     let rule = |rule: &str| format!("[policy]\nrules = [{{ {rule} }}]");
+    let test = |keys: &str| {
+        let ends = "from = \"host\"\nto = \"a\"\nexpect = \"deny\"";
+        format!("{lab}[ports.a]\nnetwork = \"lab\"\naddresses = []\n[[test]]\n{ends}\n{keys}")
+    };
     let port = |key: &str| format!("{lab}[ports.a]\nnetwork = \"lab\"\naddresses = []\n{key}");
     for (good, bad) in [
         (lab.to_owned(), "[networks.lab]\n".to_owned()),
@@ -124,6 +129,9 @@ fn what_a_schema_can_see_it_sees_as_the_parser_does() {
             rule("deny = \"tcp\", from = \"any\", to = \"any\", source-ports = [1, \"2-3\"]"),
             rule("deny = \"tcp\", from = \"any\", to = \"any\", source-ports = [65536]"),
         ),
+        (test("service = \"tcp/80\""), test("service = \"tcp/80-90\"")),
+        (test("service = \"ip/47\""), test("service = \"any\"")),
+        (test("service = \"udp/1\"\nsource-port = 65535"), test("service = \"udp/1\"\nsource-port = -1")),
     ] {
         assert!(read(&good).is_ok() && read(&bad).is_err(), "the parser:\n{good}\n{bad}");
         assert_eq!(violations(&good), [""; 0], "{good}");

@@ -54,6 +54,11 @@ fn timeouts_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn tests_that_ask_nothing_are_refused() {
+    check(include_str!("bad/tests.txt"));
+}
+
+#[test]
 fn limits_that_cannot_be_kept_are_refused() {
     check(include_str!("bad/limits.txt"));
 }

@@ -5,7 +5,7 @@ use crate::config::duration::print_seconds;
 use crate::config::limits::*;
 use crate::config::model::IcmpMatch;
 use crate::config::parse::section::Field;
-use crate::config::parse::{FIELDS, flows, guards, kind, network, parse, policy, port, rule};
+use crate::config::parse::{FIELDS, flows, guards, kind, network, parse, policy, policy_test, port, rule};
 use crate::config::words::ICMP_NAMES;
 
 pub(in crate::config) const TEXT: &str =
@@ -48,12 +48,17 @@ fn every_key_is_in_the_reference() {
         guards::FIELDS,
         policy::FIELDS,
         rule::FIELDS,
+        policy_test::FIELDS,
         flows::FIELDS,
         &flows::TIMEOUT_FIELDS,
     ];
     for field in tables.iter().copied().flatten() {
-        let written =
-            [format!("`{}`", field.name), format!("`[{}.NAME]`", field.name), format!("`[{}]`", field.name)];
+        let written = [
+            format!("`{}`", field.name),
+            format!("`[{}.NAME]`", field.name),
+            format!("`[{}]`", field.name),
+            format!("`[[{}]]`", field.name),
+        ];
         assert!(written.iter().any(|written| TEXT.contains(written)), "{}", field.name);
     }
 }
@@ -91,6 +96,7 @@ fn the_limits_in_the_reference_are_the_limits() {
         ("networks", MAX_NETWORKS),
         ("ports", MAX_PORTS),
         ("rules", MAX_RULES),
+        ("tests", MAX_TESTS),
         ("entries of a list", MAX_LIST),
         ("brackets within brackets", MAX_DEPTH as usize),
     ] {

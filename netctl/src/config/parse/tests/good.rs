@@ -7,6 +7,7 @@ use crate::config::model::{
     Addresses, Config, IcmpMatch, Log, NetworkKind, PortRange, Selector, Service, Vhost,
 };
 use crate::config::print::print;
+use crate::config::{Endpoint, PolicyTest, parse_tests};
 
 #[track_caller]
 fn config(text: &str) -> Config {
@@ -122,6 +123,30 @@ fn rules_are_as_the_document_says_and_know_their_lines() {
     );
     assert_eq!(third.services, [Service::Protocol(47), Service::Ethertype(0x88cc), Service::Any]);
     assert_eq!(third.name.as_deref(), Some("no \"tunnels\""));
+}
+
+#[test]
+fn tests_stand_in_the_document_or_in_a_file_of_their_own() {
+    let tests = "[[test]]\nname = \"é\"\nfrom = \"web1\"\nto = \"db1/::1\"\nservice = \"udp/53\"\n\
+                 source-port = 0\nexpect = \"reject\"\n\n[[test]]\nfrom = \"fd00::1\"\nto = \"host\"\n\
+                 service = \"icmp6/echo-request\"\nexpect = \"deny\"\n";
+    let config = config(&format!("{ALL}{tests}"));
+    assert_eq!(config.tests.iter().map(|test| test.line).collect::<Vec<_>>(), [40, 48]);
+    assert_eq!(config.tests[0].to, Endpoint::PortAt("db1".to_owned(), "::1".parse().unwrap()));
+    assert!(print(&config).ends_with(&format!("]\n\n{tests}")), "{}", print(&config));
+
+    let alone = parse_tests("tests.toml", tests.as_bytes(), &config).unwrap();
+    assert_eq!((alone[0].line, alone[1].line), (1, 9));
+    let same = alone
+        .iter()
+        .zip(&config.tests)
+        .all(|(alone, own)| own == &PolicyTest { line: own.line, ..alone.clone() });
+    assert!(same, "{alone:?}");
+    for bad in ["[policy]\n", "[[test]]\nfrom = \"nobody\"\n", "[[test", "\u{fffd}"] {
+        assert!(parse_tests("tests.toml", bad.as_bytes(), &config).is_err(), "{bad}");
+    }
+    assert!(parse_tests("tests.toml", b"\xff", &config).is_err());
+    assert!(parse_tests("tests.toml", b"", &config).unwrap().is_empty());
 }
 
 #[test]
