@@ -20,7 +20,7 @@ pub use events::EventsArgs;
 pub use explain::{ExplainArgs, Way};
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
-pub use policy::{PolicyCommand, PolicyLearnArgs, PolicyTestArgs};
+pub use policy::{PolicyCommand, PolicyLearnArgs, PolicyMatrixArgs, PolicyTestArgs};
 pub use port::{
     EditArgs, NewPortArgs, PortAddArgs, PortAddressesArgs, PortAdoptArgs, PortCommand, PortNameArgs,
 };
@@ -170,7 +170,7 @@ pub enum Command {
     )]
     Events(EventsArgs),
 
-    /// The policy: rules from what passes, tests.
+    /// The policy: rules from what passes, tests, who reaches whom.
     #[command(subcommand, after_help = "Example:\n  netctl policy learn")]
     Policy(PolicyCommand),
 

@@ -43,7 +43,7 @@ pub fn write_json(to: &mut impl Write, value: &impl Serialize) -> io::Result<()>
 }
 
 /// Columns of equal width; the last one is not padded.
-fn write_aligned(to: &mut impl Write, lines: &[Vec<String>]) -> io::Result<()> {
+pub fn write_aligned(to: &mut impl Write, lines: &[Vec<String>]) -> io::Result<()> {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

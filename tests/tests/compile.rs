@@ -14,6 +14,8 @@ mod learned;
 mod lints;
 #[path = "compile/lookup.rs"]
 mod lookup;
+#[path = "compile/matrix.rs"]
+mod matrix;
 #[path = "compile/scale.rs"]
 mod scale;
 #[path = "compile/selectors.rs"]

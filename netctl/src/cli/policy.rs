@@ -25,6 +25,33 @@ pub enum PolicyCommand {
     /// addresses that its ends have. Exits with 1 if one of them fails.
     #[command(after_help = "Example:\n  netctl policy test host.toml --coverage")]
     Test(PolicyTestArgs),
+
+    /// Who may open which connections towards whom.
+    ///
+    /// Ports that the rules treat alike stand together. Of a document, without root, or of the one that runs. The matrix is
+    /// about the rules: guards and limits are left aside, and it shows what audit mode does not enforce.
+    #[command(
+        after_help = "Example:\n  netctl policy matrix host.toml --to db1\n  netctl policy matrix --svg > matrix.svg"
+    )]
+    Matrix(PolicyMatrixArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyMatrixArgs {
+    /// The document; `-` for standard input. Without it, the one that runs.
+    pub file: Option<PathBuf>,
+    /// Only who opens from here: a port, a group, `host`, `world`, or the name of a row. Can be given several times.
+    #[arg(long, value_name = "WHO")]
+    pub from: Vec<String>,
+    /// Only towards these.
+    #[arg(long, value_name = "WHO")]
+    pub to: Vec<String>,
+    /// As JSON, with all services and members.
+    #[arg(long, conflicts_with = "svg")]
+    pub json: bool,
+    /// As a picture.
+    #[arg(long)]
+    pub svg: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! `netctl policy …`; `learn` is here.
 
+mod matrix;
 mod test;
 
 use std::io::Write;
@@ -29,6 +30,7 @@ pub(super) fn run(
 ) -> Result<Outcome, Error> {
     match command {
         PolicyCommand::Learn(args) => learn(bpffs, args, out),
+        PolicyCommand::Matrix(args) => matrix::run(bpffs, args, color, out),
         PolicyCommand::Test(args) => test::run(args, color, out),
     }
 }
