@@ -5,6 +5,7 @@ mod events;
 mod explain;
 mod fd;
 mod libvirt;
+mod map;
 mod policy;
 mod port;
 mod relay;
@@ -20,6 +21,7 @@ pub use events::EventsArgs;
 pub use explain::{ExplainArgs, Way};
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use libvirt::LibvirtHookArgs;
+pub use map::{MapCommand, MapDumpArgs, MapGetArgs};
 pub use policy::{PolicyCommand, PolicyLearnArgs, PolicyMatrixArgs, PolicyTestArgs};
 pub use port::{
     EditArgs, NewPortArgs, PortAddArgs, PortAddressesArgs, PortAdoptArgs, PortCommand, PortNameArgs,
@@ -381,26 +383,4 @@ pub struct FlowsArgs {
     /// How full each port's table is, and how it grew.
     #[arg(long)]
     pub summary: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum MapCommand {
-    /// Every map with its size and memory.
-    #[command(after_help = "Example:\n  netctl map list")]
-    List(JsonArgs),
-    /// The elements of one map, in the document's words.
-    #[command(after_help = "Example:\n  netctl map dump addresses")]
-    Dump(MapDumpArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct MapDumpArgs {
-    /// Name of the map, as `map list` prints it.
-    pub map: String,
-    /// Only the table of this port; for `flows` and `port_counters`.
-    #[arg(long)]
-    pub port: Option<String>,
-    /// As JSON.
-    #[arg(long)]
-    pub json: bool,
 }

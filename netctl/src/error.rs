@@ -51,6 +51,8 @@ pub enum Error {
     Document(#[from] crate::config::edit::EditError),
     #[error("no map `{name}`{hint}")]
     NoMap { name: String, hint: String },
+    #[error("no element `{key}` in map `{map}`{hint}")]
+    NoElement { map: String, key: String, hint: String },
     #[error("cannot write")]
     Output(#[source] io::Error),
     #[error(transparent)]

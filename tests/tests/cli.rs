@@ -25,6 +25,8 @@ mod handover;
 mod lab;
 #[path = "cli/listings.rs"]
 mod listings;
+#[path = "cli/maps.rs"]
+mod maps;
 #[path = "cli/policy_matrix.rs"]
 mod policy_matrix;
 #[path = "cli/policy_tests.rs"]

@@ -27,7 +27,7 @@ mod upgrade;
 use std::future::Future;
 use std::io::{self, IsTerminal};
 
-use crate::cli::{Cli, Color, Command, FdCommand, MapCommand, NetworkCommand, PoolCommand};
+use crate::cli::{Cli, Color, Command, FdCommand, NetworkCommand, PoolCommand};
 use crate::error::{Error, Outcome};
 
 /// Runs the command that was typed.
@@ -59,8 +59,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Policy(command) => policy::run(bpffs, command, use_color(cli.color), out),
         Command::Flows(args) => flows::run(bpffs, args, out),
         Command::Stats(args) => stats::run(bpffs, args, out),
-        Command::Map(MapCommand::List(args)) => map::list(bpffs, args, out),
-        Command::Map(MapCommand::Dump(args)) => map::dump(bpffs, args, out),
+        Command::Map(command) => map::run(bpffs, command, out),
         Command::Schema => generate::schema(out),
         Command::Completions { shell } => generate::completions(*shell, out),
         Command::Man { directory } => man::run(directory),

@@ -176,7 +176,7 @@ impl Kernel {
         self.inner_if_set(name, slot)?.ok_or_else(|| KernelError::map(name, "opening a table", missing()))
     }
 
-    fn inner_if_set(&self, name: &str, slot: u32) -> Result<Option<OwnedFd>, KernelError> {
+    pub(super) fn inner_if_set(&self, name: &str, slot: u32) -> Result<Option<OwnedFd>, KernelError> {
         let fail = |e| KernelError::map(name, "opening a table", e);
         let outer = self.map(name)?;
         let mut id = [0; 4];
@@ -194,21 +194,31 @@ pub(super) fn add(a: Counter, b: Counter) -> Counter {
 /// All elements of a hash table, in batches; on a live table, each element that stays is seen.
 pub(super) fn read_all<K: Pod, V: Pod>(table: &OwnedFd, name: &str) -> Result<Vec<(K, V)>, KernelError> {
     let mut elements = Vec::new();
-    let mut keys = vec![0u8; BATCH as usize * size_of::<K>()];
-    let mut values = vec![0u8; BATCH as usize * size_of::<V>()];
-    let mut position = vec![0u8; size_of::<K>().max(4)];
+    let sizes = (size_of::<K>(), size_of::<V>());
+    each_element(table, sizes, |key, value| {
+        elements.push((bytemuck::pod_read_unaligned(key), bytemuck::pod_read_unaligned(value)));
+    })
+    .map_err(|e| KernelError::map(name, "reading it", e))?;
+    Ok(elements)
+}
+
+/// [`read_all`] as bytes: keys and values of these sizes.
+pub(super) fn each_element(
+    table: &OwnedFd,
+    (key_size, value_size): (usize, usize),
+    mut see: impl FnMut(&[u8], &[u8]),
+) -> io::Result<()> {
+    let mut keys = vec![0u8; BATCH as usize * key_size];
+    let mut values = vec![0u8; BATCH as usize * value_size];
+    let mut position = vec![0u8; key_size.max(4)];
     let mut at: Option<Vec<u8>> = None;
     loop {
         let room = (keys.as_mut_slice(), values.as_mut_slice());
-        let (count, more) = sys::lookup_batch(table.as_fd(), at.as_deref(), &mut position, room, BATCH)
-            .map_err(|e| KernelError::map(name, "reading it", e))?;
-        let read = keys.chunks_exact(size_of::<K>()).zip(values.chunks_exact(size_of::<V>()));
-        elements.extend(
-            read.take(count as usize)
-                .map(|(k, v)| (bytemuck::pod_read_unaligned(k), bytemuck::pod_read_unaligned(v))),
-        );
+        let (count, more) = sys::lookup_batch(table.as_fd(), at.as_deref(), &mut position, room, BATCH)?;
+        let read = keys.chunks_exact(key_size).zip(values.chunks_exact(value_size));
+        read.take(count as usize).for_each(|(key, value)| see(key, value));
         if !more {
-            return Ok(elements);
+            return Ok(());
         }
         at = Some(position.clone());
     }

@@ -36,6 +36,16 @@ pub(super) enum MapType {
     RingBuf = 27,
 }
 
+/// Whether a map of this type is read in batches from one position to the next: hash tables and tries.
+pub(super) const fn is_hash(kind: u32) -> bool {
+    matches!(kind, 1 | 9 | 10 | 11)
+}
+
+/// Whether it has a value for each CPU: arrays, and hash tables that forget.
+pub(super) const fn is_per_cpu(kind: u32) -> bool {
+    matches!(kind, 6 | 10)
+}
+
 /// What defines a map.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MapShape {
@@ -360,6 +370,26 @@ pub(super) fn delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<bool> {
     point("delete element");
     let mut attr = ElementAttr { map_fd: number(map), key: address(key), ..ElementAttr::default() };
     found(bpf(MAP_DELETE_ELEM, &mut attr))
+}
+
+/// Bytes in a ring buffer that its reader has not read, with their headers. Layout: `struct bpf_ringbuf` in
+/// kernel/bpf/ringbuf.c, the reader's position on the first page that is mapped, and the writers' on the second.
+pub(super) fn ring_fill(ring: BorrowedFd<'_>) -> io::Result<u64> {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    // SAFETY: sysconf(3) and mmap(2) of two pages that every ring buffer has, for reading; the kernel chooses where.
+    unsafe {
+        let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+        let flags = (libc::PROT_READ, libc::MAP_SHARED);
+        let start = libc::mmap(std::ptr::null_mut(), 2 * page, flags.0, flags.1, ring.as_raw_fd(), 0);
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let read = (*start.cast::<AtomicU64>()).load(Ordering::Acquire);
+        let written = (*start.byte_add(page).cast::<AtomicU64>()).load(Ordering::Acquire);
+        libc::munmap(start, 2 * page);
+        // A reader that went on between the two is no further than the writers.
+        Ok(written.saturating_sub(read))
+    }
 }
 
 fn found(result: io::Result<i32>) -> io::Result<bool> {

@@ -111,6 +111,7 @@ fn networks_ports_and_maps_are_the_same_as_a_table_and_as_json() {
         listing(&lab, "netctl port list", ports);
         let maps: Columns = &[
             ("MAP", "{name}"),
+            ("PER", "{scope}"),
             ("TYPE", "{kind}"),
             ("KEY", "{key_size}"),
             ("VALUE", "{value_size}"),
@@ -180,7 +181,7 @@ fn every_map_that_is_listed_is_dumped_the_same_as_a_table_and_as_json() {
 }
 
 /// The tap of `web1`, open, so that frames to it go through its programs.
-fn guest(sandbox: &Sandbox) -> Tap {
+pub(crate) fn guest(sandbox: &Sandbox) -> Tap {
     let tap = Tap::open("web1").unwrap();
     wait_forwarding("web1").unwrap();
     sandbox.ip("neighbor replace 10.0.0.11 lladdr 52:54:00:00:00:11 dev lab nud permanent");
