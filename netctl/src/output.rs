@@ -1,8 +1,12 @@
 //! Rows to text: an aligned table, or JSON with the same facts. Everything goes to a writer, so that tests read it.
 
+mod stream;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
+
+pub use stream::RowStream;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

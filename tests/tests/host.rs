@@ -7,7 +7,7 @@ mod reject;
 use std::collections::{BTreeMap, BTreeSet};
 
 use netctl_common::abi::{NO_RULE, guards};
-use netctl_common::decide::{Facts, decide};
+use netctl_common::decide::{Facts, Tables, decide};
 use netctl_common::flow::tick;
 use netctl_common::verdict::{Direction, Reason, Verdict};
 use netctl_tests::cases::{At, Expected, Sequence, Step, Subject, UNREACHED, World, sequences, subjects};
@@ -73,6 +73,11 @@ fn wrong_step(sequence: &Sequence) -> Option<String> {
                 let next = world.tables(generation);
                 next.take_flows(&tables);
                 tables = next;
+            }
+            Step::Kill => {
+                for ((port, key), entry) in tables.flows() {
+                    assert!(tables.insert_flow(port, &key, &entry.killed()));
+                }
             }
             Step::Frame { at, frame, expected } => {
                 let (found, expected) = (judge(world, &tables, at, frame), self::expected(world, expected));

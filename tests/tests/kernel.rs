@@ -112,6 +112,10 @@ fn wrong_step(sequence: &Sequence) -> Option<String> {
                     lab.apply(text);
                     continue;
                 }
+                Step::Kill => {
+                    lab.kill_flows();
+                    continue;
+                }
                 Step::Wait(seconds) => {
                     std::thread::sleep(Duration::from_secs(*seconds));
                     continue;

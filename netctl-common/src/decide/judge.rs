@@ -76,7 +76,7 @@ impl<'a, T: Tables, F: Frame + ?Sized> Judge<'a, T, F> {
             _ => return Ok(None),
         };
         let mut opener = Direction::decode(entry.opener);
-        let mut is_current = entry.generation == self.root.generation;
+        let mut is_current = entry.is_judged(self.root.generation);
         let is_rare = facts.key.protocol == number::TCP && !entry.runs_on(&facts.packet);
         let mut fit = Fit::Belongs;
         if is_rare {

@@ -39,7 +39,7 @@ impl<T: Tables, F: Frame + ?Sized> Judge<'_, T, F> {
         if !is_live || (guarded && !entry.was_sent(&facts.key, &facts.inner, self.direction.opposite())) {
             return Err(Reason::UnrelatedError.into());
         }
-        facts.is_outdated = entry.generation != self.root.generation;
+        facts.is_outdated = !entry.is_judged(self.root.generation);
         facts.opener = Direction::decode(entry.opener);
         let action = Action::decode(u32::from(entry.action));
         Ok(Verdict { action, reason: Reason::Related, rule: entry.rule })

@@ -62,6 +62,28 @@ impl FlowEntry {
             && self.action == Action::Allow as u8
     }
 
+    /// The flow as an operator ends it. As if both sides had spoken: the longest of its protocol's timeouts holds, and no SYN
+    /// that was on its way is answered. Among the settled ones, which new flows push out last.
+    pub const fn killed(mut self) -> Self {
+        self.action = Action::Deny as u8;
+        self.rule = NO_RULE;
+        self.audited = NO_RULE;
+        self.seen = seen::REPLY | seen::KILLED;
+        self.settled = 1;
+        self
+    }
+
+    #[inline(always)]
+    pub const fn is_killed(&self) -> bool {
+        self.seen & seen::KILLED != 0
+    }
+
+    /// Whether the running policy has judged it, or need not.
+    #[inline(always)]
+    pub const fn is_judged(&self, generation: u32) -> bool {
+        self.generation == generation || self.is_killed()
+    }
+
     /// Takes note of a frame of the flow. Of TCP, only if it [runs on](Self::runs_on).
     #[inline(always)]
     pub const fn note(&mut self, packet: &Packet, direction: Direction) {
@@ -103,5 +125,22 @@ mod tests {
         let revoked = FlowEntry { action: Action::Deny as u8, ..answered };
         assert!(!revoked.settles(Direction::ToGuest));
         assert!(!FlowEntry { settled: 1, ..answered }.settles(Direction::ToGuest), "it has");
+    }
+
+    #[test]
+    fn a_killed_flow_is_denied_for_the_longest_time_and_needs_no_judgement() {
+        let open = FlowEntry {
+            seen: seen::OPENER_FIN | seen::GUEST_SYN,
+            ..FlowEntry::open(Direction::ToGuest, 1, 7, 1)
+        };
+        let killed = open.killed();
+        assert!(killed.is_killed() && !open.is_killed());
+        assert!(killed.is_judged(2) && !open.is_judged(2));
+        assert_eq!((killed.action, killed.rule, killed.settled), (Action::Deny as u8, NO_RULE, 1));
+        assert!(!killed.settles(Direction::ToGuest));
+        for more in [0, seen::RST, seen::OPENER_FIN, seen::OPENER_FIN | seen::REPLY_FIN] {
+            assert_eq!(timeout(number::TCP, killed.seen | more), crate::flow::Timeout::TcpEstablished);
+        }
+        assert_eq!(timeout(number::UDP, killed.seen), crate::flow::Timeout::UdpAnswered);
     }
 }

@@ -31,6 +31,8 @@ pub mod seen {
     pub const GUEST_SYN: u8 = 32;
     /// Likewise, from the other side.
     pub const PEER_SYN: u8 = 64;
+    /// Ended by an operator: denied until it is idle, whatever the policy says then. Only a SYN opens it anew.
+    pub const KILLED: u8 = 128;
 
     pub(super) const BOTH_FINS: u8 = OPENER_FIN | REPLY_FIN;
     pub(super) const ANSWERED: u8 = REPLY | PICKED_UP;

@@ -253,10 +253,10 @@ impl FlowEntry {
         self.seen = self.seen & !(seen::RST | asking(direction)) | reply;
     }
 
-    /// Reset, or closed by both sides.
+    /// Reset, closed by both sides, or ended by an operator.
     #[inline(always)]
     pub(crate) const fn is_over(&self) -> bool {
-        self.seen & seen::RST != 0 || self.seen & seen::BOTH_FINS == seen::BOTH_FINS
+        self.seen & (seen::RST | seen::KILLED) != 0 || self.seen & seen::BOTH_FINS == seen::BOTH_FINS
     }
 
     #[inline(always)]

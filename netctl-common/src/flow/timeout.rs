@@ -68,6 +68,8 @@ pub const fn ticks(seconds: u32) -> u32 {
 pub const fn timeout(protocol: u8, flags: u8) -> Timeout {
     let answered = flags & seen::ANSWERED != 0;
     match protocol {
+        // What a killed connection's ends still say to each other does not make it shorter.
+        number::TCP if flags & seen::KILLED != 0 => Timeout::TcpEstablished,
         number::TCP if flags & seen::RST != 0 => Timeout::TcpReset,
         number::TCP if flags & seen::BOTH_FINS == seen::BOTH_FINS => Timeout::TcpClosed,
         number::TCP if flags & seen::BOTH_FINS != 0 => Timeout::TcpHalfClosed,
@@ -85,6 +87,7 @@ pub const fn timeout(protocol: u8, flags: u8) -> Timeout {
 pub const fn state_name(protocol: u8, flags: u8) -> &'static str {
     let answered = flags & seen::ANSWERED != 0;
     match protocol {
+        _ if flags & seen::KILLED != 0 => "killed",
         number::TCP if flags & seen::RST != 0 => "reset",
         number::TCP if flags & seen::BOTH_FINS == seen::BOTH_FINS => "closed",
         number::TCP if flags & seen::BOTH_FINS != 0 => "closing",

@@ -13,6 +13,7 @@ mod clsact;
 pub mod detach;
 mod enforced;
 mod error;
+mod flows;
 pub mod former;
 pub mod journal;
 pub mod leases;

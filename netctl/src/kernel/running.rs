@@ -1,4 +1,4 @@
-//! Reads the running generation back: ports, rules and their counters, flows, the document.
+//! Reads the running generation back: ports, rules and their counters, the document.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use bytemuck::{Pod, Zeroable};
 use netctl_common::abi::{
-    Counter, DOCUMENT_CHUNK, EventBudget, FLOWS_MADE, FlowEntry, FlowKey, NAME_LEN, NO_INTERFACE, NO_PORT,
-    PORT_COUNTERS, PortEntry, RejectBudget, Root, RuleEntry, maps,
+    Counter, DOCUMENT_CHUNK, EventBudget, FLOWS_MADE, NAME_LEN, NO_INTERFACE, NO_PORT, PORT_COUNTERS,
+    PortEntry, RejectBudget, Root, RuleEntry, maps,
 };
 use netctl_common::flow::tick;
 
@@ -125,16 +125,6 @@ impl Kernel {
     pub fn stray_counters(&self) -> Result<Vec<Counter>, KernelError> {
         let table = self.map(maps::STRAY_COUNTERS)?;
         read_per_cpu(&table, maps::STRAY_COUNTERS, 0..FLOWS_MADE)
-    }
-
-    /// The flows of a port, settled ones last. Reading does not make a flow look used (`htab_lru_map_lookup_elem_sys`).
-    pub fn flows(&self, port: u32) -> Result<Vec<(FlowKey, FlowEntry)>, KernelError> {
-        // In this order: what settles meanwhile is seen at least once.
-        let mut flows = BTreeMap::new();
-        for name in [maps::OPENINGS, maps::FLOWS] {
-            flows.extend(read_all::<FlowKey, FlowEntry>(&self.inner(name, port)?, name)?);
-        }
-        Ok(flows.into_iter().collect())
     }
 
     /// Events of a port (or, of [`netctl_common::abi::MAX_PORTS`], of interfaces that are none) that were over its rate.

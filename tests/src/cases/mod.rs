@@ -18,6 +18,7 @@ mod guards;
 mod icmp;
 mod ipv4;
 mod ipv6;
+mod killed;
 mod learning;
 mod limits;
 mod martians;
@@ -100,6 +101,7 @@ pub fn sequences() -> Vec<Sequence> {
         fragments::sequences(),
         related::sequences(),
         policy_change::sequences(),
+        killed::sequences(),
         timeouts::sequences(),
         limits::sequences(),
         audit::sequences(),

@@ -22,6 +22,8 @@ pub enum Step {
     Wait(u64),
     /// Another document is applied.
     Apply(String),
+    /// An operator ends all flows.
+    Kill,
 }
 
 impl Sequence {
@@ -44,6 +46,11 @@ impl Sequence {
         self
     }
 
+    pub(super) fn kill(mut self) -> Self {
+        self.steps.push(Step::Kill);
+        self
+    }
+
     /// Whether more time must pass in it than a test in the kernel has.
     pub fn waits(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Wait(seconds) if *seconds > 1))
@@ -52,7 +59,7 @@ impl Sequence {
     pub fn frames(&self) -> impl Iterator<Item = &[u8]> {
         self.steps.iter().filter_map(|step| match step {
             Step::Frame { frame, .. } => Some(&frame[..]),
-            Step::Wait(_) | Step::Apply(_) => None,
+            Step::Wait(_) | Step::Apply(_) | Step::Kill => None,
         })
     }
 }

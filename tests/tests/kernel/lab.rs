@@ -10,6 +10,7 @@ use netctl::kernel::journal::Journal;
 use netctl::kernel::running::now;
 use netctl::network::Consent;
 use netctl_common::abi::{Event, event_kind};
+use netctl_common::decide::Tables;
 use netctl_tests::cases::World;
 use tokio::runtime::{Builder, Runtime};
 
@@ -63,6 +64,19 @@ impl Lab {
         let next = self.world.tables(self.generation);
         next.take_flows(&self.tables);
         self.tables = next;
+    }
+
+    /// Ends all flows, on both hosts.
+    pub(crate) fn kill_flows(&mut self) {
+        let root = self.kernel.running().unwrap();
+        for id in self.world.ids.values() {
+            let keys: Vec<_> = self.kernel.flows(*id).unwrap().into_iter().map(|(key, _)| key).collect();
+            let count = keys.len() as u64;
+            assert_eq!(self.kernel.kill_flows(*id, &root, keys).unwrap(), count);
+        }
+        for ((port, key), entry) in self.tables.flows() {
+            assert!(self.tables.insert_flow(port, &key, &entry.killed()));
+        }
     }
 
     /// What was sent since the last call.
