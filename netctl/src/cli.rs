@@ -4,6 +4,7 @@ mod duration;
 mod events;
 mod explain;
 mod fd;
+mod flows;
 mod libvirt;
 mod map;
 mod policy;
@@ -20,6 +21,7 @@ use crate::vmm::Vmm;
 pub use events::EventsArgs;
 pub use explain::{ExplainArgs, Way};
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
+pub use flows::{FlowFilterArgs, FlowSort, FlowState, FlowVerdict, FlowsArgs, FlowsCommand, FlowsKillArgs};
 pub use libvirt::LibvirtHookArgs;
 pub use map::{MapCommand, MapDumpArgs, MapGetArgs};
 pub use policy::{PolicyCommand, PolicyLearnArgs, PolicyMatrixArgs, PolicyTestArgs};
@@ -177,7 +179,9 @@ pub enum Command {
     Policy(PolicyCommand),
 
     /// Flow tables of the ports.
-    #[command(after_help = "Example:\n  netctl flows --port web1")]
+    #[command(
+        after_help = "Example:\n  netctl flows --port web1\n  netctl flows --peer 10.0.0.0/24 --state established --sort bytes --limit 10\n  netctl flows --follow --service tcp"
+    )]
     Flows(FlowsArgs),
 
     /// Counters by port and reason, and by rule.
@@ -374,13 +378,4 @@ pub struct PortArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct FlowsArgs {
-    #[command(flatten)]
-    pub ports: PortArgs,
-    /// How full each port's table is, and how it grew.
-    #[arg(long)]
-    pub summary: bool,
 }

@@ -17,6 +17,8 @@ mod documents;
 mod examples;
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/flows.rs"]
+mod flows;
 #[path = "cli/generated.rs"]
 mod generated;
 #[path = "cli/handover.rs"]

@@ -14,6 +14,8 @@ mod demo;
 mod forward;
 #[path = "wire/host.rs"]
 mod host;
+#[path = "wire/kill.rs"]
+mod kill;
 #[path = "wire/link.rs"]
 mod link;
 #[path = "wire/new_port.rs"]

@@ -209,7 +209,7 @@ fn flows_are_the_same_as_a_table_and_as_json() {
         lab.sh("echo hello > /dev/udp/10.0.0.11/5353").expect_code(0);
         let text = lab.sh("netctl flows --port web1").expect_code(0).stdout;
         let rows = lab.sh("netctl flows --port web1 --json").expect_code(0).json();
-        same(&text, &rows, FLOWS, &["IDLE"]);
+        same(&text, &rows, FLOWS, &["AGE", "IDLE"]);
         assert_eq!(rows[0]["service"], "udp/5353", "{rows}");
         let summary = lab.sh("netctl flows --summary --port web1 --json").expect_code(0).json();
         let text = lab.sh("netctl flows --summary --port web1").expect_code(0).stdout;

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::cli::PortArgs;
 use crate::error::Error;
 use crate::kernel::attach::{FLOWS_PER_PORT, OPENINGS_PER_PORT};
 use crate::kernel::running::RunningPort;
@@ -80,6 +79,6 @@ impl SummaryRow {
     }
 }
 
-pub(super) fn rows(state: &State, args: &PortArgs) -> Result<Vec<SummaryRow>, Error> {
-    state.ports_named(args.port.as_deref())?.into_iter().map(|port| SummaryRow::of(state, port)).collect()
+pub(super) fn rows(state: &State, port: Option<&str>) -> Result<Vec<SummaryRow>, Error> {
+    state.ports_named(port)?.into_iter().map(|port| SummaryRow::of(state, port)).collect()
 }
