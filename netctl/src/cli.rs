@@ -10,6 +10,7 @@ mod map;
 mod policy;
 mod port;
 mod relay;
+mod stats;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ pub use port::{
     EditArgs, NewPortArgs, PortAddArgs, PortAddressesArgs, PortAdoptArgs, PortCommand, PortNameArgs,
 };
 pub use relay::RelayArgs;
+pub use stats::StatsArgs;
 
 /// Access control and descriptors for the network ports of virtual machines.
 ///
@@ -184,9 +186,11 @@ pub enum Command {
     )]
     Flows(FlowsArgs),
 
-    /// Counters by port and reason, and by rule.
-    #[command(after_help = "Example:\n  netctl stats --json")]
-    Stats(PortArgs),
+    /// Counters by port and reason, and by rule; rates, unused rules, and how full the tables are.
+    #[command(
+        after_help = "Example:\n  netctl stats --json\n  netctl stats --interval 1s\n  netctl stats --zero"
+    )]
+    Stats(StatsArgs),
 
     /// The maps in the kernel.
     #[command(subcommand, after_help = "Example:\n  netctl map dump rules")]
@@ -368,14 +372,4 @@ pub struct OpenWay {
     /// Nowhere: print the configuration of a monitor that takes none.
     #[arg(long = "for", value_enum, value_name = "NAME")]
     pub vmm: Option<Vmm>,
-}
-
-#[derive(Debug, Args)]
-pub struct PortArgs {
-    /// Only of this port.
-    #[arg(long)]
-    pub port: Option<String>,
-    /// As JSON.
-    #[arg(long)]
-    pub json: bool,
 }

@@ -260,7 +260,7 @@ fn stats_are_the_same_as_a_table_and_as_json() {
         lab.sh("echo hello > /dev/udp/10.0.0.11/5353; echo no > /dev/udp/10.0.0.11/99").expect_code(0);
         drop(guest);
         let (text, json) = unchanging_stats(&lab);
-        let (ports, rules) = text.split_once("\n\n").unwrap();
+        let [ports, rules, tables] = text.split("\n\n").collect::<Vec<_>>()[..] else { panic!("{text}") };
         let counted: Columns = &[
             ("PORT", "{port}"),
             ("DIRECTION", "{direction}"),
@@ -279,6 +279,59 @@ fn stats_are_the_same_as_a_table_and_as_json() {
         ];
         same(rules, &json["rules"], by_rule, &[]);
         assert_eq!((&json["rules"][2]["packets"], &json["rules"][3]["packets"]), (&1.into(), &1.into()));
+        let filled: Columns = &[
+            ("PORT", "{port}"),
+            ("FLOWS", "{flows}/{flows_size}"),
+            ("OPENINGS", "{openings}/{openings_size}"),
+            // The second of the name.
+            ("FILL", "{openings_percent}%"),
+            ("EVICTED", "{evicted}"),
+            ("LEARNED", "{learned}/{learned_size}"),
+        ];
+        same(tables, &json["tables"], filled, &["LEARNED"]);
+        assert!(tables.lines().skip(1).all(|line| line.ends_with('-')), "nobody learns: {tables}");
+        let unused = lab.sh("netctl stats --zero --json").expect_code(0).json();
+        same(&lab.sh("netctl stats --zero").expect_code(0).stdout, &unused, by_rule, &[]);
+        let numbers = |rows: &Value| {
+            rows.as_array().unwrap().iter().map(|row| row["number"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(&unused), [json!(1), json!(2)]);
+    });
+}
+
+#[test]
+fn rates_are_what_was_counted_between_two_looks() {
+    Sandbox::run(|sandbox| {
+        let lab = Lab::new(sandbox);
+        lab.apply();
+        let guest = guest(sandbox);
+        let sending = "for i in {1..60}; do echo no > /dev/udp/10.0.0.11/99; sleep 0.1; done";
+        let command = format!("{{ {sending}; }} & sleep 0.5; netctl stats --interval 2s --json; kill $!");
+        let json = lab.sh(&command).expect_code(0).json();
+        guest.drain().unwrap();
+        let rule = &json["rules"][3];
+        let (seconds, rate) =
+            (json["seconds"].as_f64().unwrap(), rule["packets_per_second"].as_f64().unwrap());
+        assert!(seconds >= 2.0 && (0.5..=10.0).contains(&rate), "{rule} in {seconds} s");
+        let row = json["ports"].as_array().unwrap().iter().find(|row| row["reason"] == "rule").unwrap();
+        assert!(row["bytes_per_second"].as_f64().unwrap() >= 20.0, "{row}");
+        assert_eq!(json["rules"][0]["packets_per_second"], 0.0);
+        let text = lab.sh("netctl stats --interval 1s").expect_code(0).stdout;
+        for heads in ["PACKETS  BYTES  PACKETS/S  BYTES/S", "BYTES/S  TEXT"] {
+            let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.lines().any(|line| words(line).contains(&words(heads))), "no {heads} in\n{text}");
+        }
+        let mut watching = sandbox.start_netctl(["stats", "--watch", "--interval", "1s", "--json"]);
+        for _ in 0..2 {
+            let line = watching
+                .wait_for_line(Duration::from_secs(20), |line| line.starts_with('{'))
+                .expect("a look");
+            let look: Value = serde_json::from_str(&line).unwrap();
+            assert!(look["rules"][3]["packets_per_second"].is_f64(), "{look}");
+        }
+        watching.signal(nix::sys::signal::Signal::SIGINT);
+        let ended = watching.wait(Duration::from_secs(20)).and_then(|status| status.code());
+        assert_eq!(ended, Some(0), "{:?}", watching.said());
     });
 }
 
@@ -318,7 +371,7 @@ fn limits_and_what_they_dropped_are_the_same_as_a_table_and_as_json() {
         lab.sh("echo a > /dev/udp/10.0.0.11/5353; echo b > /dev/udp/10.0.0.11/5353").expect_code(0);
         drop(guest);
         let (text, json) = unchanging_stats(&lab);
-        let [_, limits, _] = text.split("\n\n").collect::<Vec<_>>()[..] else { panic!("{text}") };
+        let [_, limits, _, _] = text.split("\n\n").collect::<Vec<_>>()[..] else { panic!("{text}") };
         let columns: Columns = &[
             ("PORT", "{port}"),
             ("DIRECTION", "{direction}"),

@@ -14,9 +14,9 @@ pub(in crate::cmd) struct SummaryRow {
     /// Entries that there is room for: of settled connections, and of others.
     size: u32,
     /// Entries there are: connections, fragments that others may follow, and what is over.
-    entries: u64,
+    pub(in crate::cmd) entries: u64,
     /// Entries of connections that have settled: new ones push out others first.
-    settled: u64,
+    pub(in crate::cmd) settled: u64,
     /// Connections that are not over.
     live: u64,
     /// Entries that were ever made.
@@ -25,7 +25,7 @@ pub(in crate::cmd) struct SummaryRow {
     reused: u64,
     /// Entries that gave way to new ones because the table was full. Above 0, the guest or its peers open more
     /// connections than a port remembers.
-    evicted: u64,
+    pub(in crate::cmd) evicted: u64,
 }
 
 impl Row for SummaryRow {

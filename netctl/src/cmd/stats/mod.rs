@@ -1,59 +1,28 @@
 //! `netctl stats`.
 
+mod rows;
+mod tables;
+
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use netctl_common::abi::{Counter, RuleEntry, rule_flags};
-use netctl_common::verdict::{Action, Direction, REASONS, Reason};
 use serde::Serialize;
 
+use self::rows::{Rated, ReasonRow, RuleRow, rate, reasons};
+use self::tables::TableRow;
+use super::block_on;
 use super::flows::SummaryRow;
 use super::limits::{self, LimitRow};
-use crate::cli::PortArgs;
+use crate::cli::StatsArgs;
 use crate::error::{Error, Outcome};
+use crate::kernel::Kernel;
 use crate::kernel::running::Rejects;
-use crate::names::RuleName;
-use crate::output::{Format, Row, write_json, write_rows};
+use crate::output::{Format, write_json, write_rows};
 use crate::state::State;
 
-#[derive(Serialize)]
-struct ReasonRow {
-    /// `-`: interfaces that are no ports of the running policy.
-    port: String,
-    direction: &'static str,
-    reason: &'static str,
-    packets: u64,
-    bytes: u64,
-}
-
-impl Row for ReasonRow {
-    const HEADS: &'static [&'static str] = &["PORT", "DIRECTION", "REASON", "PACKETS", "BYTES"];
-    fn cells(&self) -> Vec<String> {
-        let [packets, bytes] = [self.packets, self.bytes].map(|n| n.to_string());
-        vec![self.port.clone(), self.direction.to_owned(), self.reason.to_owned(), packets, bytes]
-    }
-}
-
-#[derive(Serialize)]
-struct RuleRow {
-    #[serde(flatten)]
-    rule: RuleName,
-    action: &'static str,
-    /// Counts what the rule would have decided.
-    audited: bool,
-    packets: u64,
-    bytes: u64,
-}
-
-impl Row for RuleRow {
-    const HEADS: &'static [&'static str] = &["RULE", "LINE", "ACTION", "PACKETS", "BYTES", "TEXT"];
-    fn cells(&self) -> Vec<String> {
-        let [packets, bytes] = [self.packets, self.bytes].map(|n| n.to_string());
-        let (number, line) = (self.rule.number.to_string(), self.rule.line.to_string());
-        let would = if self.audited { "would " } else { "" };
-        vec![number, line, format!("{would}{}", self.action), packets, bytes, self.rule.text.clone()]
-    }
-}
+/// Between two looks of `--watch`.
+const WATCHED: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct LostRow {
@@ -74,82 +43,121 @@ struct Stats {
     ports: Vec<ReasonRow>,
     limits: Vec<LimitRow>,
     rules: Vec<RuleRow>,
+    /// How full the tables of each port are.
+    tables: Vec<TableRow>,
     lost_events: Vec<LostRow>,
     /// Flow tables whose entries gave way to new ones.
     full_tables: Vec<SummaryRow>,
     /// Ports that rejected frames whose senders are to be told.
     rejects: Vec<RejectRow>,
+    /// Seconds that the rates are of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
 }
 
-pub(super) fn run(bpffs: &Path, args: &PortArgs, out: &mut impl Write) -> Result<Outcome, Error> {
+pub(super) fn run(bpffs: &Path, args: &StatsArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let state = State::read(bpffs)?;
+    if args.zero {
+        let mut unused = rules(&state)?;
+        unused.retain(RuleRow::is_unused);
+        write_rows(out, &unused, Format::json_if(args.json)).map_err(Error::Output)?;
+        return Ok(Outcome::Yes);
+    }
+    if args.watch || args.interval.is_some() {
+        block_on(watch(state, args, out))??;
+        return Ok(Outcome::Yes);
+    }
     let stats = gather(&state, args.port.as_deref())?;
     let written = if args.json { write_json(out, &stats) } else { write_tables(&stats, out) };
     written.map_err(Error::Output)?;
     Ok(Outcome::Yes)
 }
 
+/// Once, or until ^C.
+async fn watch(state: State, args: &StatsArgs, out: &mut impl Write) -> Result<(), Error> {
+    let interval = args.interval.unwrap_or(WATCHED);
+    let stop = tokio::signal::ctrl_c();
+    tokio::pin!(stop);
+    let (mut before, mut looked) = (gather(&state, args.port.as_deref())?, Instant::now());
+    let mut kernel: Kernel = state.kernel;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            _ = &mut stop => return Ok(()),
+        }
+        let state = State::read_with(kernel)?;
+        let (mut stats, now) = (gather(&state, args.port.as_deref())?, Instant::now());
+        let seconds = now.duration_since(looked).as_secs_f64();
+        rate(&mut stats.ports, &before.ports, seconds);
+        rate(&mut stats.rules, &before.rules, seconds);
+        stats.seconds = Some(seconds);
+        write_look(&stats, args, out).map_err(Error::Output)?;
+        if !args.watch {
+            return Ok(());
+        }
+        (before, looked, kernel) = (stats, now, state.kernel);
+    }
+}
+
+fn write_look(stats: &Stats, args: &StatsArgs, out: &mut impl Write) -> io::Result<()> {
+    if !args.json {
+        write_tables(stats, out)?;
+    } else if args.watch {
+        serde_json::to_writer(&mut *out, stats)?;
+    } else {
+        return write_json(out, stats);
+    }
+    if args.watch {
+        writeln!(out)?;
+    }
+    out.flush()
+}
+
 fn gather(state: &State, port: Option<&str>) -> Result<Stats, Error> {
-    let (mut ports, mut limits) = (Vec::new(), Vec::new());
-    let (mut lost_events, mut full_tables, mut rejects) = (Vec::new(), Vec::new(), Vec::new());
+    let mut stats = Stats {
+        generation: state.root.generation,
+        ports: Vec::new(),
+        limits: Vec::new(),
+        rules: rules(state)?,
+        tables: Vec::new(),
+        lost_events: Vec::new(),
+        full_tables: Vec::new(),
+        rejects: Vec::new(),
+        seconds: None,
+    };
     for port in state.ports_named(port)? {
         let (name, counters) = (port.name(), state.kernel.port_counters(port.entry.id)?);
-        ports.extend(reasons(&name, &counters));
+        stats.ports.extend(reasons(&name, &counters));
         if let Some(port) = state.config.ports.get(&name) {
-            limits.extend(limits::rows(&name, &port.limits, &counters));
+            stats.limits.extend(limits::rows(&name, &port.limits, &counters));
         }
+        let summary = SummaryRow::of(state, port)?;
+        stats.tables.push(TableRow::new(state, port, &summary));
+        stats.full_tables.extend(Some(summary).filter(|table| table.pressure().is_some()));
         let suppressed = state.kernel.untold_events(port.entry.id)?;
         if suppressed > 0 {
-            lost_events.push(LostRow { port: port.name(), suppressed });
+            stats.lost_events.push(LostRow { port: port.name(), suppressed });
         }
-        full_tables.extend(Some(SummaryRow::of(state, port)?).filter(|table| table.pressure().is_some()));
         let Rejects { answered, unanswered } = state.kernel.rejects(port.entry.id)?;
         if answered + unanswered > 0 {
-            rejects.push(RejectRow { port: port.name(), answered, unanswered });
+            stats.rejects.push(RejectRow { port: name, answered, unanswered });
         }
     }
     if port.is_none() {
-        ports.extend(reasons("-", &state.kernel.stray_counters()?));
+        stats.ports.extend(reasons("-", &state.kernel.stray_counters()?));
     }
-    let rules = (0..).zip(state.kernel.rules(&state.root)?);
-    let rules = rules.filter_map(|(index, counted)| rule_row(state, index, counted)).collect();
-    Ok(Stats { generation: state.root.generation, ports, limits, rules, lost_events, full_tables, rejects })
+    Ok(stats)
 }
 
-/// Only what was counted at all.
-fn reasons(port: &str, counters: &[Counter]) -> Vec<ReasonRow> {
-    let each = |direction: Direction| Reason::ALL.iter().map(move |reason| (direction, *reason));
-    Direction::ALL
-        .into_iter()
-        .flat_map(each)
-        .filter_map(|(direction, reason)| {
-            let counter = counters.get(direction as usize * REASONS + reason as usize)?;
-            (counter.packets > 0).then(|| ReasonRow {
-                port: port.to_owned(),
-                direction: direction.name(),
-                reason: reason.name(),
-                packets: counter.packets,
-                bytes: counter.bytes,
-            })
-        })
-        .collect()
-}
-
-fn rule_row(state: &State, index: u32, (entry, counter): (RuleEntry, Counter)) -> Option<RuleRow> {
-    let rule = state.names.rule(index)?.clone();
-    let action = Action::decode(entry.action).name();
-    let audited = entry.flags & rule_flags::AUDIT != 0;
-    Some(RuleRow { rule, action, audited, packets: counter.packets, bytes: counter.bytes })
+fn rules(state: &State) -> Result<Vec<RuleRow>, Error> {
+    let rules = state.kernel.rules(&state.root)?;
+    Ok((0..).zip(&rules).filter_map(|(index, counted)| RuleRow::new(state, index, counted)).collect())
 }
 
 fn write_tables(stats: &Stats, out: &mut impl Write) -> io::Result<()> {
-    write_rows(out, &stats.ports, Format::Table)?;
+    write_counted(stats, out)?;
     writeln!(out)?;
-    if !stats.limits.is_empty() {
-        write_rows(out, &stats.limits, Format::Table)?;
-        writeln!(out)?;
-    }
-    write_rows(out, &stats.rules, Format::Table)?;
+    write_rows(out, &stats.tables, Format::Table)?;
     for lost in &stats.lost_events {
         writeln!(out, "\n{}: {} events over its rate, not told", lost.port, lost.suppressed)?;
     }
@@ -160,4 +168,25 @@ fn write_tables(stats: &Stats, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "\n{port}: {answered} rejected frames answered, {unanswered} over its rate")?;
     }
     Ok(())
+}
+
+/// Ports, limits and rules; with rates, if there are any.
+fn write_counted(stats: &Stats, out: &mut impl Write) -> io::Result<()> {
+    let rated = stats.seconds.is_some();
+    if rated {
+        let ports: Vec<Rated<'_, ReasonRow>> = stats.ports.iter().map(Rated).collect();
+        write_rows(out, &ports, Format::Table)?;
+    } else {
+        write_rows(out, &stats.ports, Format::Table)?;
+    }
+    writeln!(out)?;
+    if !stats.limits.is_empty() {
+        write_rows(out, &stats.limits, Format::Table)?;
+        writeln!(out)?;
+    }
+    if rated {
+        let rules: Vec<Rated<'_, RuleRow>> = stats.rules.iter().map(Rated).collect();
+        return write_rows(out, &rules, Format::Table);
+    }
+    write_rows(out, &stats.rules, Format::Table)
 }
