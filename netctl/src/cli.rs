@@ -25,7 +25,7 @@ pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use flows::{FlowFilterArgs, FlowSort, FlowState, FlowVerdict, FlowsArgs, FlowsCommand, FlowsKillArgs};
 pub use libvirt::LibvirtHookArgs;
 pub use map::{MapCommand, MapDumpArgs, MapGetArgs};
-pub use policy::{PolicyCommand, PolicyLearnArgs, PolicyMatrixArgs, PolicyTestArgs};
+pub use policy::{PolicyCommand, PolicyDiffArgs, PolicyLearnArgs, PolicyMatrixArgs, PolicyTestArgs};
 pub use port::{
     EditArgs, NewPortArgs, PortAddArgs, PortAddressesArgs, PortAdoptArgs, PortCommand, PortNameArgs,
 };
@@ -176,7 +176,7 @@ pub enum Command {
     )]
     Events(EventsArgs),
 
-    /// The policy: rules from what passes, tests, who reaches whom.
+    /// The policy: rules from what passes, tests, who reaches whom, what changes between two.
     #[command(subcommand, after_help = "Example:\n  netctl policy learn")]
     Policy(PolicyCommand),
 

@@ -49,6 +49,12 @@ pub enum Error {
     NothingToEdit,
     #[error(transparent)]
     Document(#[from] crate::config::edit::EditError),
+    #[error("{document} has errors, and is compared with nothing; `netctl check` shows them again")]
+    NotComparable { document: String },
+    #[error("{document} is over a budget")]
+    NotCompiled { document: String, source: crate::compile::CompileError },
+    #[error(transparent)]
+    TooDifferent(#[from] crate::policy::difference::TooMuch),
     #[error("no map `{name}`{hint}")]
     NoMap { name: String, hint: String },
     #[error("no element `{key}` in map `{map}`{hint}")]

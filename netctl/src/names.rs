@@ -35,7 +35,7 @@ pub fn service(protocol: u8, destination_port: u16) -> String {
 }
 
 /// A rule as people find it again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RuleName {
     /// Counted from 1.
     pub number: u32,
@@ -64,17 +64,10 @@ pub struct Names {
 
 impl Names {
     pub fn new(ports: &[RunningPort], config: &Config, document: &str) -> Self {
-        let lines: Vec<&str> = document.lines().collect();
-        let rule = |(index, rule): (u32, &crate::config::Rule)| RuleName {
-            number: index + 1,
-            line: rule.line,
-            name: rule.name.clone(),
-            text: lines.get((rule.line as usize).wrapping_sub(1)).map_or("", |line| line.trim()).to_owned(),
-        };
         Self {
             ports: ports.iter().map(|port| (port.entry.id, port.name())).collect(),
             addresses: owners(config),
-            rules: (0..).zip(&config.policy.rules).map(rule).collect(),
+            rules: rules(config, document),
         }
     }
 
@@ -108,6 +101,18 @@ impl Names {
     pub fn owner(&self, address: IpAddr) -> Option<&str> {
         self.addresses.get(&address).map(String::as_str)
     }
+}
+
+/// The rules of a document, by index.
+pub fn rules(config: &Config, document: &str) -> Vec<RuleName> {
+    let lines: Vec<&str> = document.lines().collect();
+    let rule = |(index, rule): (u32, &crate::config::Rule)| RuleName {
+        number: index + 1,
+        line: rule.line,
+        name: rule.name.clone(),
+        text: lines.get((rule.line as usize).wrapping_sub(1)).map_or("", |line| line.trim()).to_owned(),
+    };
+    (0..).zip(&config.policy.rules).map(rule).collect()
 }
 
 /// Ports (and the host) by address; addresses that two zones share are left out.

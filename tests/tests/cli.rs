@@ -29,6 +29,8 @@ mod lab;
 mod listings;
 #[path = "cli/maps.rs"]
 mod maps;
+#[path = "cli/policy_diff.rs"]
+mod policy_diff;
 #[path = "cli/policy_matrix.rs"]
 mod policy_matrix;
 #[path = "cli/policy_tests.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "compile/budgets.rs"]
 mod budgets;
+#[path = "compile/difference.rs"]
+mod difference;
 #[path = "compile/hostile.rs"]
 mod hostile;
 #[path = "compile/lab.rs"]

@@ -34,6 +34,28 @@ pub enum PolicyCommand {
         after_help = "Example:\n  netctl policy matrix host.toml --to db1\n  netctl policy matrix --svg > matrix.svg"
     )]
     Matrix(PolicyMatrixArgs),
+
+    /// Show the flows whose verdict changes between two documents, whatever they look like.
+    ///
+    /// Rules are compared by what they decide together: another order, other words or other groups that mean the same are
+    /// no difference. Exits with 0 if both mean the same, with 1 if they do not, with 2 if they could not be compared.
+    #[command(
+        after_help = "Example:\n  netctl policy diff host.toml\n  netctl policy diff host.toml host.toml --json"
+    )]
+    Diff(PolicyDiffArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyDiffArgs {
+    /// The document before and the one after; one alone is compared with what runs. `-` is standard input.
+    #[arg(required = true, num_args = 1..=2, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Rows that are shown at most; 0: all.
+    #[arg(long, default_value_t = 1000, value_name = "ROWS")]
+    pub limit: usize,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

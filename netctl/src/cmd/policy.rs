@@ -1,5 +1,6 @@
 //! `netctl policy …`; `learn` is here.
 
+mod diff;
 mod matrix;
 mod test;
 
@@ -30,6 +31,7 @@ pub(super) fn run(
 ) -> Result<Outcome, Error> {
     match command {
         PolicyCommand::Learn(args) => learn(bpffs, args, out),
+        PolicyCommand::Diff(args) => diff::run(bpffs, args, color, out),
         PolicyCommand::Matrix(args) => matrix::run(bpffs, args, color, out),
         PolicyCommand::Test(args) => test::run(args, color, out),
     }
