@@ -10,6 +10,7 @@ use netctl_common::address::Address;
 use netctl_common::flow::seen;
 use netctl_common::frame::{Tuple, number};
 use netctl_common::verdict::{Action, Direction};
+use netctl_tests::process::Running;
 use netctl_tests::sandbox::Sandbox;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -194,9 +195,15 @@ fn flows_are_followed_as_they_begin_and_end() {
         let lab = Lab::new(sandbox);
         let filled = Filled::new(&lab);
         four(&filled);
+        let told = |of: &mut Running, wanted: &str| {
+            let line = of.wait_for_line(SOON, |line| line.starts_with(wanted));
+            assert!(line.is_some(), "no {wanted}: {:?}", of.said());
+        };
         let mut following = sandbox.start_netctl(["flows", "--follow", "--service", "tcp", "--json"]);
         let mut text = sandbox.start_netctl(["flows", "--follow", "--service", "tcp/5432"]);
-        std::thread::sleep(Duration::from_secs(1));
+        for begun in [&mut following, &mut text] {
+            begun.wait_for_line(SOON, |line| line.contains("there are")).expect("its first look");
+        }
         let (key, mut entry) =
             connection((WEB1, DB1), (40_009, 5432), Direction::FromGuest, filled.generation);
         filled.put("web1", (key, entry));
@@ -207,17 +214,13 @@ fn flows_are_followed_as_they_begin_and_end() {
             (&"new".into(), &40_009.into(), &"web1".into())
         );
         assert_eq!(row["rule"]["name"], "app to database");
+        told(&mut text, "new    web1         10.0.0.11:40009 > 10.0.0.21  tcp/5432  established  allow");
         // Reset long ago.
         (entry.seen, entry.last_seen) = (seen::REPLY | seen::RST, entry.last_seen.wrapping_sub(6000));
         filled.put("web1", (key, entry));
         let ended = following.wait_for_line(SOON, |line| line.contains("\"ended\"")).expect("its end");
         assert_eq!(serde_json::from_str::<Value>(&ended).unwrap()["source_port"], 40_009);
-        for wanted in
-            ["new    web1         10.0.0.11:40009 > 10.0.0.21  tcp/5432  established  allow", "ended  web1"]
-        {
-            let line = text.wait_for_line(SOON, |line| line.starts_with(wanted));
-            assert!(line.is_some(), "no {wanted}: {:?}", text.said());
-        }
+        told(&mut text, "ended  web1");
         for running in [&mut following, &mut text] {
             running.signal(Signal::SIGINT);
             assert_eq!(running.wait(SOON).and_then(|status| status.code()), Some(0), "{:?}", running.said());
