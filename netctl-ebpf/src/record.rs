@@ -23,7 +23,7 @@ pub(crate) fn record(direction: Direction, ifindex: u32, verdict: Verdict, facts
     if !is_of_flow && verdict.rule != NO_RULE {
         count_rule(verdict.rule, facts);
     }
-    if !verdict.allows() || facts.log || facts.audited != NO_RULE {
+    if (!verdict.allows() || facts.log || facts.audited != NO_RULE) && !maps::is_quiet() {
         report(facts, direction as u32, ifindex);
     }
 }

@@ -155,13 +155,19 @@ fn run(program: &SchedClassifier, ifindex: u32, frame: &Arrived<'_>) -> Result<L
 /// The leading fields of `struct __sk_buff` (include/uapi/linux/bpf.h); all that have no name must be zero.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-struct SkBuff {
+pub(super) struct SkBuff {
     before: [u32; 2],
     mark: u32,
     between: [u32; 6],
     ingress_ifindex: u32,
     ifindex: u32,
     after: [u32; 37],
+}
+
+impl SkBuff {
+    pub(super) fn at(ifindex: u32) -> Self {
+        Self { ifindex, ..bytemuck::Zeroable::zeroed() }
+    }
 }
 
 impl Twin {

@@ -29,6 +29,7 @@ pub mod running;
 mod shapes;
 mod sys;
 mod tc;
+pub mod timed;
 pub mod upgrade;
 pub mod verified;
 
