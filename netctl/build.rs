@@ -51,7 +51,11 @@ fn object() -> Result<(), Vec<String>> {
             println!("cargo::rerun-if-changed={}", file.display());
             PathBuf::from(file)
         }
-        None => build(&shared(&out, &variable("CARGO_MANIFEST_DIR")?))?,
+        // One that logs is built beside the one that does not.
+        None => {
+            let kind = if logs() { "bpf-log" } else { "bpf" };
+            build(&shared(&out, kind, &variable("CARGO_MANIFEST_DIR")?))?
+        }
     };
     let to = out.join("netctl.bpf.o");
     fs::copy(&built, &to)
@@ -61,12 +65,12 @@ fn object() -> Result<(), Vec<String>> {
 
 /// The folder `target/bpf-…` for an OUT_DIR of `target/PROFILE/build/netctl-…/out`: the BPF side is the same in all profiles, and is
 /// built once. Work trees that share a target folder have one each.
-fn shared(out: &Path, package: &str) -> PathBuf {
+fn shared(out: &Path, kind: &str, package: &str) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     package.hash(&mut hasher);
     let builds = out.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "build"));
     let target = builds.and_then(|builds| builds.parent()?.parent()).unwrap_or(out);
-    target.join(format!("bpf-{:016x}", hasher.finish()))
+    target.join(format!("{kind}-{:016x}", hasher.finish()))
 }
 
 /// Builds the BPF side in `target_dir` and returns the object's file.
@@ -86,10 +90,18 @@ fn build(target_dir: &Path) -> Result<PathBuf, Vec<String>> {
     println!("cargo::rerun-if-changed={}", linker.display());
 
     let mut cargo = compiler.cargo("build", &variable("CARGO_CFG_TARGET_ARCH")?, &rustflags(&linker));
+    if logs() {
+        cargo.args(["--features", "log"]);
+    }
     cargo.current_dir(&root).arg("--target-dir").arg(target_dir);
     let output = cargo.output().map_err(|e| vec![format!("cannot run {}: {e}", compiler.cargo.display())])?;
     report(&output, &compiler)?;
     Ok(target_dir.join(TARGET).join("release/netctl"))
+}
+
+/// The feature `bpf-log`.
+fn logs() -> bool {
+    env::var_os("CARGO_FEATURE_BPF_LOG").is_some()
 }
 
 fn rustflags(linker: &Path) -> Vec<String> {

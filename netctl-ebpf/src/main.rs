@@ -9,6 +9,8 @@ mod atomic;
 mod capture;
 mod forward;
 mod journal;
+#[cfg(feature = "log")]
+mod log;
 mod maps;
 mod packet;
 mod record;
@@ -62,6 +64,8 @@ fn run(ctx: &TcContext, direction: Direction) -> i32 {
     if maps::answers() {
         return record::answer(skb.ifindex(), facts);
     }
+    #[cfg(feature = "log")]
+    log::frame(ctx, direction, facts);
     record::record(direction, skb.ifindex(), verdict, facts);
     capture::frame(&skb, facts, direction);
     forward::act(&skb, direction, verdict, facts)

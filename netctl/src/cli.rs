@@ -196,6 +196,11 @@ pub enum Command {
     #[command(subcommand, after_help = "Example:\n  netctl map dump rules")]
     Map(MapCommand),
 
+    /// What the programs of a build for debugging say of each frame, until ^C.
+    #[cfg(feature = "bpf-log")]
+    #[command(after_help = "Example:\n  netctl debug-log")]
+    DebugLog,
+
     /// The JSON Schema of the document.
     #[command(after_help = "Example:\n  netctl schema > netctl.schema.json")]
     Schema,

@@ -3,6 +3,8 @@
 mod apply;
 mod check;
 mod confirm;
+#[cfg(feature = "bpf-log")]
+mod debug_log;
 mod down;
 mod events;
 mod explain;
@@ -60,6 +62,8 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Flows(args) => flows::run(bpffs, args, out),
         Command::Stats(args) => stats::run(bpffs, args, out),
         Command::Map(command) => map::run(bpffs, command, out),
+        #[cfg(feature = "bpf-log")]
+        Command::DebugLog => debug_log::run(bpffs, out),
         Command::Schema => generate::schema(out),
         Command::Completions { shell } => generate::completions(*shell, out),
         Command::Man { directory } => man::run(directory),

@@ -10,6 +10,8 @@ pub mod attached;
 mod bytes;
 pub mod capture;
 mod clsact;
+#[cfg(feature = "bpf-log")]
+pub mod debug_log;
 pub mod detach;
 mod enforced;
 mod error;
