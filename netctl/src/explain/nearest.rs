@@ -35,7 +35,7 @@ pub struct Difference {
 }
 
 /// The nearest rule of another action than the one that was decided; `decided` is the rule that did. Nearest: fewest fields
-/// differ; of those, the first. Audited rules decide nothing.
+/// differ; of those, one for the same service, and then the first. Audited rules decide nothing.
 pub(super) fn nearest(
     config: &Config,
     names: &Names,
@@ -50,8 +50,11 @@ pub(super) fn nearest(
     };
     let is_other = |rule: &Rule| (rule.action == Action::Allow) != (action == Action::Allow) && !rule.audit;
     let rules = (0u32..).zip(&config.policy.rules).filter(|(_, rule)| is_other(rule));
-    let scored = rules.map(|(index, rule)| (asked.count(rule), index, rule));
-    let (count, index, rule) = scored.min_by_key(|(count, index, _)| (*count, *index))?;
+    // A rule for the service that only lacks an end is nearer than one of its ends for another service, to which the service
+    // would be opened for all of them.
+    let scored =
+        rules.map(|(index, rule)| ((asked.count(rule), asked.is_of_other_service(rule)), index, rule));
+    let ((count, _), index, rule) = scored.min_by_key(|(score, index, _)| (*score, *index))?;
     // A rule of which nothing holds is near nothing.
     if count > 0 && count >= restricted(rule) {
         return None;
@@ -98,6 +101,10 @@ impl Asked<'_> {
             !takes_service(rule, self.query.service),
             !takes_source_port(rule, self.query.service),
         ]
+    }
+
+    fn is_of_other_service(&self, rule: &Rule) -> bool {
+        !takes_service(rule, self.query.service)
     }
 
     fn count(&self, rule: &Rule) -> usize {

@@ -83,6 +83,13 @@ fn the_nearest_rule_differs_in_the_fewest_fields() {
                 nearest["differs"].as_array().unwrap().iter().map(|it| &it["field"]).collect();
             assert_eq!(differs, fields, "{question}");
         }
+        // One that anyone may use for another service is further away than one for the service.
+        let site = "rules = [\n  { allow = \"tcp/443\", from = \"any\", to = \"web\" },";
+        let shell = "  { allow = \"tcp/22\", from = \"db\", to = \"web\" },";
+        lab.write("host.toml", DOCUMENT.replace("rules = [", &format!("{site}\n{shell}")));
+        lab.apply();
+        let nearest = &asked(&lab, "host web1 tcp/22", 1)["steps"][0]["nearest"];
+        assert_eq!((&nearest["rule"]["line"], &nearest["differs"][0]["field"]), (&21.into(), &"from".into()));
         // A rule that stands too late.
         let late = "{ deny = \"udp/99\", from = \"host\", to = \"web\", name = \"never 99\" },";
         let more = format!("{late}\n  {{ allow = \"udp/90-99\", from = \"any\", to = \"web\" }},");
