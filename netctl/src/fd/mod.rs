@@ -4,6 +4,7 @@
 //! close-on-exec until [`hand_over`]. Which
 //! interfaces exist and how they are plugged in is the business of [`crate::network`].
 
+pub mod begin;
 pub mod confine;
 mod detached;
 mod error;
@@ -16,6 +17,7 @@ mod namespace;
 pub mod node;
 pub mod packet;
 pub mod pass;
+pub mod place;
 pub mod process;
 pub mod reuse;
 mod seccomp;

@@ -33,6 +33,7 @@ const ALLOWED: &[libc::c_long] = &[
     // Connections.
     libc::SYS_accept4,
     libc::SYS_setsockopt,
+    libc::SYS_shutdown,
     libc::SYS_fcntl,
     libc::SYS_close,
     // What the C library does by itself.

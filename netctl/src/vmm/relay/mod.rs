@@ -17,11 +17,12 @@ use std::os::fd::{OwnedFd, RawFd};
 
 pub use address::{Address, AddressError};
 pub use counters::{Counters, End};
-pub use endpoint::{Endpoint, Place};
+pub use endpoint::Endpoint;
 pub use process::Relay;
 
 use super::RunPort;
 use super::open::{OpenError, open_queues};
+pub use crate::fd::place::Place;
 use crate::fd::tap::Header;
 use crate::network::Netlink;
 

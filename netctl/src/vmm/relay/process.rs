@@ -1,6 +1,6 @@
 //! The process of a relay: beside the VMM and unknown to it, or below a `netctl relay` that waits for it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -12,7 +12,8 @@ use super::RelayError;
 use super::counters::{Counters, End};
 use super::endpoint::Endpoint;
 use super::pump::Pump;
-use crate::fd::confine::{Step, confine};
+use crate::fd::begin;
+use crate::fd::confine::confine;
 use crate::fd::process::{Forked, exit_now, fork, heed_children, new_session};
 use crate::fd::socket::set_nonblocking;
 
@@ -42,7 +43,7 @@ enum Place {
 /// The process's name; at most 15 bytes.
 const NAME: &str = "netctl-relay";
 
-/// Ends a process that could not do what it is for.
+/// Ends a process that did not end as it should.
 const FAILED: i32 = 2;
 
 impl Relay {
@@ -78,7 +79,7 @@ impl Relay {
                 match fork() {
                     Ok(Forked::Child) => self.live(theirs, Place::Alone),
                     Ok(Forked::Parent(_)) => exit_now(0),
-                    Err(e) => give_up(&theirs, 0, &e),
+                    Err(e) => begin::give_up(&theirs, None, &e),
                 }
             }
         }
@@ -129,9 +130,9 @@ impl Relay {
         let keep =
             [libc::STDERR_FILENO, self.pump.queue().as_raw_fd(), self.endpoint.number(), control.as_raw_fd()];
         if let Err((step, e)) = confine(&keep) {
-            give_up(&control, step as u8, &e);
+            begin::give_up(&control, Some(step), &e);
         }
-        tell(&control, 0, 0);
+        begin::done(&control);
         let stop = (place == Place::Below).then_some(control);
         let (end, counters) = self.pump.run(&self.endpoint, stop.as_ref());
         if place == Place::Below || !end.is_regular() || counters.lost() > 0 {
@@ -147,30 +148,8 @@ fn report(port: &str, end: End, counters: &Counters) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// The step that failed, or 0, with the error's number, or 0.
-fn tell(control: &UnixStream, step: u8, error: i32) {
-    let [a, b, c, d] = error.to_le_bytes();
-    // The parent takes silence for a failure.
-    let _ = (&*control).write_all(&[step, a, b, c, d]);
-}
-
-fn give_up(control: &UnixStream, step: u8, error: &io::Error) -> ! {
-    tell(control, step, error.raw_os_error().unwrap_or(libc::EAGAIN));
-    exit_now(FAILED)
-}
-
-/// Waits for what [`tell`] says.
-fn started(port: &str, mut control: &UnixStream) -> Result<(), RelayError> {
-    let failed = |what, source| RelayError::Start { port: port.to_owned(), what, source };
-    let mut told = [0; 5];
-    control.read_exact(&mut told).map_err(|e| failed("say that it has started", e))?;
-    let [step, error @ ..] = told;
-    let error = i32::from_le_bytes(error);
-    if (step, error) == (0, 0) {
-        return Ok(());
-    }
-    let step = Step::ALL.into_iter().find(|known| *known as u8 == step);
-    Err(failed(step.map_or("be forked", Step::describe), io::Error::from_raw_os_error(error)))
+fn started(port: &str, control: &UnixStream) -> Result<(), RelayError> {
+    begin::wait(control).map_err(|(what, source)| RelayError::Start { port: port.to_owned(), what, source })
 }
 
 /// Whether the child ended as it should. A signal makes it end, by the socket.
