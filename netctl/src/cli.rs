@@ -7,6 +7,7 @@ mod fd;
 mod flows;
 mod libvirt;
 mod map;
+mod metrics;
 mod policy;
 mod port;
 mod relay;
@@ -26,6 +27,7 @@ pub use flows::{FlowFilterArgs, FlowSort, FlowState, FlowVerdict, FlowsArgs, Flo
 pub use libvirt::LibvirtHookArgs;
 pub use map::{MapCommand, MapDumpArgs, MapGetArgs};
 pub use policy::{PolicyCommand, PolicyDiffArgs, PolicyLearnArgs, PolicyMatrixArgs, PolicyTestArgs};
+pub use metrics::{MetricsArgs, MetricsFormat};
 pub use port::{
     EditArgs, NewPortArgs, PortAddArgs, PortAddressesArgs, PortAdoptArgs, PortCommand, PortNameArgs,
 };
@@ -191,6 +193,13 @@ pub enum Command {
         after_help = "Example:\n  netctl stats --json\n  netctl stats --interval 1s\n  netctl stats --zero"
     )]
     Stats(StatsArgs),
+
+    /// Everything that is counted, as metrics for Prometheus.
+    ///
+    /// Prints them as OpenMetrics text, or, with --listen, serves them; the process that scrapers talk to has no privileges.
+    /// docs/metrics.md lists them.
+    #[command(after_help = "Example:\n  netctl metrics\n  netctl metrics --listen 127.0.0.1:9471")]
+    Metrics(MetricsArgs),
 
     /// The maps in the kernel.
     #[command(subcommand, after_help = "Example:\n  netctl map dump rules")]

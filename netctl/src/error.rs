@@ -78,6 +78,8 @@ pub enum Error {
     #[error("the relay of port `{port}` ended before it was told to; its last line says why")]
     RelayEnded { port: String },
     #[error(transparent)]
+    Metrics(#[from] crate::metrics::serve::ServeError),
+    #[error(transparent)]
     Open(#[from] crate::vmm::open::OpenError),
     #[error(transparent)]
     Template(#[from] crate::vmm::template::TemplateError),

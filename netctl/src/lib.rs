@@ -21,6 +21,7 @@ pub mod helper;
 pub mod kernel;
 pub mod learn;
 pub mod libvirt;
+pub mod metrics;
 pub mod names;
 pub mod network;
 pub mod output;

@@ -29,6 +29,10 @@ mod lab;
 mod listings;
 #[path = "cli/maps.rs"]
 mod maps;
+#[path = "cli/metrics.rs"]
+mod metrics;
+#[path = "cli/metrics_served.rs"]
+mod metrics_served;
 #[path = "cli/policy_diff.rs"]
 mod policy_diff;
 #[path = "cli/policy_matrix.rs"]

@@ -15,6 +15,7 @@ mod libvirt;
 mod limits;
 mod man;
 mod map;
+mod metrics;
 mod network;
 mod open;
 mod policy;
@@ -64,6 +65,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Map(command) => map::run(bpffs, command, out),
         #[cfg(feature = "bpf-log")]
         Command::DebugLog => debug_log::run(bpffs, out),
+        Command::Metrics(args) => metrics::run(bpffs, args, out),
         Command::Schema => generate::schema(out),
         Command::Completions { shell } => generate::completions(*shell, out),
         Command::Man { directory } => man::run(directory),

@@ -92,13 +92,13 @@ impl<'a> Lab<'a> {
             let mut guest = self.start(line);
             wait_for_carrier(name.split(',').next().unwrap_or_default(), &mut guest);
             guest.kill();
-        } else if line.starts_with("netctl relay ") && code == 0 {
-            let mut relay = self.start(line);
-            let begun = relay.wait_for_line(BEGUN, |said| said.starts_with("netctl: relay of port"));
-            assert!(begun.is_some(), "`{line}`: {:?}", relay.said());
-            relay.signal(Signal::SIGINT);
-            let status = relay.wait(BEGUN).unwrap_or_else(|| panic!("`{line}` goes on after ^C"));
-            assert_eq!(status.code(), Some(code), "`{line}`: {:?}", relay.said());
+        } else if let Some(first) = serves(line).filter(|_| code == 0) {
+            let mut server = self.start(line);
+            let begun = server.wait_for_line(BEGUN, |said| said.starts_with(first));
+            assert!(begun.is_some(), "`{line}`: {:?}", server.said());
+            server.signal(Signal::SIGINT);
+            let status = server.wait(BEGUN).unwrap_or_else(|| panic!("`{line}` goes on after ^C"));
+            assert_eq!(status.code(), Some(code), "`{line}`: {:?}", server.said());
         } else if line.contains("--follow") {
             let mut following = self.start(line);
             assert!(
@@ -142,7 +142,7 @@ impl<'a> Lab<'a> {
     }
 
     #[track_caller]
-    fn start(&self, line: &str) -> Running {
+    pub(crate) fn start(&self, line: &str) -> Running {
         self.sandbox.start(shell(&format!("exec {line}"))).unwrap_or_else(|e| panic!("{e:#}"))
     }
 
@@ -150,6 +150,15 @@ impl<'a> Lab<'a> {
     #[track_caller]
     pub(crate) fn state(&self) -> [String; 3] {
         ["netctl show --json", "ip -json link", "ip -json address"].map(|line| self.sh(line).stdout)
+    }
+}
+
+/// How the line begins by which a command says that it serves others now.
+fn serves(line: &str) -> Option<&'static str> {
+    if line.starts_with("netctl relay ") {
+        Some("netctl: relay of port")
+    } else {
+        line.starts_with("netctl metrics --listen ").then_some("netctl: metrics at")
     }
 }
 

@@ -37,7 +37,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 16] = [
+const NEEDS: [Need; 17] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -113,6 +113,12 @@ const NEEDS: [Need; 16] = [
         purpose: "receives descriptors in the tests, as a VMM's manager would",
         find: || find_program("python3"),
         source: Source::Packages(&["python3"]),
+    },
+    Need {
+        name: "prometheus",
+        purpose: "scrapes and checks netctl's metrics in the tests",
+        find: || find_program("prometheus").and_then(|_| find_program("promtool")),
+        source: Source::Packages(&["prometheus"]),
     },
     Need {
         name: "Rust for BPF",
