@@ -39,6 +39,8 @@ mod policy_diff;
 mod policy_matrix;
 #[path = "cli/policy_tests.rs"]
 mod policy_tests;
+#[path = "cli/prometheus.rs"]
+mod prometheus;
 #[path = "cli/refused_calls.rs"]
 mod refused_calls;
 #[path = "cli/run.rs"]
