@@ -11,6 +11,7 @@ mod metrics;
 mod policy;
 mod port;
 mod relay;
+mod report;
 mod stats;
 
 use std::path::PathBuf;
@@ -26,12 +27,13 @@ pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
 pub use flows::{FlowFilterArgs, FlowSort, FlowState, FlowVerdict, FlowsArgs, FlowsCommand, FlowsKillArgs};
 pub use libvirt::LibvirtHookArgs;
 pub use map::{MapCommand, MapDumpArgs, MapGetArgs};
-pub use policy::{PolicyCommand, PolicyDiffArgs, PolicyLearnArgs, PolicyMatrixArgs, PolicyTestArgs};
 pub use metrics::{MetricsArgs, MetricsFormat};
+pub use policy::{PolicyCommand, PolicyDiffArgs, PolicyLearnArgs, PolicyMatrixArgs, PolicyTestArgs};
 pub use port::{
     EditArgs, NewPortArgs, PortAddArgs, PortAddressesArgs, PortAdoptArgs, PortCommand, PortNameArgs,
 };
 pub use relay::RelayArgs;
+pub use report::ReportArgs;
 pub use stats::StatsArgs;
 
 /// Access control and descriptors for the network ports of virtual machines.
@@ -200,6 +202,12 @@ pub enum Command {
     /// docs/metrics.md lists them.
     #[command(after_help = "Example:\n  netctl metrics\n  netctl metrics --listen 127.0.0.1:9471")]
     Metrics(MetricsArgs),
+
+    /// What runs, as one HTML page: networks, ports, who reaches whom, rules, counters, and what was denied last.
+    ///
+    /// The page needs nothing else: no server, no other file, no scripts.
+    #[command(after_help = "Example:\n  netctl report -o report.html")]
+    Report(ReportArgs),
 
     /// The maps in the kernel.
     #[command(subcommand, after_help = "Example:\n  netctl map dump rules")]

@@ -13,6 +13,8 @@ use crate::libvirt::HookError;
 pub enum Error {
     #[error("cannot read {path}", path = path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {path}", path = path.display())]
+    Write { path: PathBuf, source: io::Error },
     #[error(
         "{path} has {bytes} bytes, and a document at most {limit}; put addresses into sets, and services into lists",
         path = path.display()

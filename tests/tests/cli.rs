@@ -43,6 +43,8 @@ mod policy_tests;
 mod prometheus;
 #[path = "cli/refused_calls.rs"]
 mod refused_calls;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/status.rs"]

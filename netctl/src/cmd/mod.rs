@@ -22,6 +22,7 @@ mod policy;
 mod pool;
 mod port;
 mod relay;
+mod report;
 mod run;
 mod show;
 mod stats;
@@ -66,6 +67,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         #[cfg(feature = "bpf-log")]
         Command::DebugLog => debug_log::run(bpffs, out),
         Command::Metrics(args) => metrics::run(bpffs, args, out),
+        Command::Report(args) => report::run(bpffs, args, out),
         Command::Schema => generate::schema(out),
         Command::Completions { shell } => generate::completions(*shell, out),
         Command::Man { directory } => man::run(directory),

@@ -9,13 +9,13 @@ use super::block_on;
 use crate::cli::{JsonArgs, ProbeArgs};
 use crate::config::{Config, Network, NetworkKind};
 use crate::error::{Error, Outcome, nearest};
-use crate::network::{self, Netlink, NetworkError, condition};
+use crate::network::{self, Netlink, NetworkError, Observed, condition};
 use crate::output::{Format, Row, write_json, write_rows};
 use crate::state::State;
 
 #[derive(Serialize)]
-struct NetworkRow {
-    name: String,
+pub(super) struct NetworkRow {
+    pub(super) name: String,
     kind: &'static str,
     zone: String,
     interface: String,
@@ -23,7 +23,7 @@ struct NetworkRow {
     addresses: Vec<String>,
     ports: usize,
     /// `up`, or the first thing that is wrong with the bridge or the uplinks.
-    state: String,
+    pub(super) state: String,
 }
 
 impl Row for NetworkRow {
@@ -46,7 +46,12 @@ impl Row for NetworkRow {
 pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Result<Outcome, Error> {
     let config = State::read(bpffs)?.config;
     let observed = block_on(async { network::observe(&Netlink::connect()?).await })??;
-    let rows: Vec<NetworkRow> = config
+    write_rows(out, &rows(&config, &observed), Format::json_if(args.json)).map_err(Error::Output)?;
+    Ok(Outcome::Yes)
+}
+
+pub(super) fn rows(config: &Config, observed: &Observed) -> Vec<NetworkRow> {
+    config
         .networks
         .iter()
         .map(|(name, network)| NetworkRow {
@@ -56,12 +61,10 @@ pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Resul
             interface: network.interface.clone(),
             uplinks: network.uplinks.clone(),
             addresses: network.addresses.iter().map(ToString::to_string).collect(),
-            state: condition::of_network(&observed, network).to_string(),
+            state: condition::of_network(observed, network).to_string(),
             ports: config.ports.values().filter(|port| port.network == *name).count(),
         })
-        .collect();
-    write_rows(out, &rows, Format::json_if(args.json)).map_err(Error::Output)?;
-    Ok(Outcome::Yes)
+        .collect()
 }
 
 pub(super) fn probe(bpffs: &Path, args: &ProbeArgs, out: &mut impl Write) -> Result<Outcome, Error> {

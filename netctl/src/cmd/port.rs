@@ -8,6 +8,7 @@ mod list;
 use std::io::Write;
 use std::path::Path;
 
+pub(super) use self::list::{PortRow, rows};
 use crate::cli::PortCommand;
 use crate::error::{Error, Outcome};
 

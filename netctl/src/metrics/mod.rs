@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use self::family::{Family, Kind, Value};
 use self::policy::LastChange;
+pub use self::tables::FlowTable;
 use crate::error::Error;
 use crate::state::State;
 

@@ -1,6 +1,7 @@
 //! How full tables are: flows by port, maps by name, the journal.
 
 use netctl_common::abi::JOURNAL_LEN;
+use serde::Serialize;
 
 use super::family::{Family, Kind, Labels};
 use crate::error::Error;
@@ -51,12 +52,12 @@ fn flows(state: &State) -> Result<Vec<Family>, Error> {
     );
     for port in &state.ports {
         let name = port.name();
-        let Counted { settled, others, live: alive } = Counted::of(state, port)?;
+        let FlowTable { live: alive, settled, opening, .. } = FlowTable::of(state, port)?;
         // After the tables, so that no entry was read that is not counted.
         let made = state.kernel.flows_made(port.entry.id)?;
         live.add(of(&name), alive);
         for (table, count, size) in
-            [("settled", settled, FLOWS_PER_PORT), ("opening", others, OPENINGS_PER_PORT)]
+            [("settled", settled, FLOWS_PER_PORT), ("opening", opening, OPENINGS_PER_PORT)]
         {
             let labels = || vec![("port", name.clone()), ("table", table.to_owned())];
             entries.add(labels(), count);
@@ -68,20 +69,27 @@ fn flows(state: &State) -> Result<Vec<Family>, Error> {
     Ok(vec![live, entries, room, opened, again])
 }
 
-/// What is in the tables of one port.
-struct Counted {
-    settled: u64,
-    others: u64,
+/// What is in the flow tables of one port.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct FlowTable {
     /// Connections that are not over.
-    live: u64,
+    pub live: u64,
+    /// Entries of connections that have settled, and all others.
+    pub settled: u64,
+    pub opening: u64,
+    /// Entries that there is room for.
+    pub size: u64,
 }
 
-impl Counted {
-    fn of(state: &State, port: &RunningPort) -> Result<Self, Error> {
+impl FlowTable {
+    /// # Errors
+    /// The tables cannot be read.
+    pub fn of(state: &State, port: &RunningPort) -> Result<Self, Error> {
         let (now, timeouts) = (now(), &port.entry.root.timeouts);
-        let mut counted = Self { settled: 0, others: 0, live: 0 };
+        let size = u64::from(FLOWS_PER_PORT + OPENINGS_PER_PORT);
+        let mut counted = Self { live: 0, settled: 0, opening: 0, size };
         for (key, entry) in state.kernel.flows(port.entry.id)? {
-            *if entry.settled != 0 { &mut counted.settled } else { &mut counted.others } += 1;
+            *if entry.settled != 0 { &mut counted.settled } else { &mut counted.opening } += 1;
             counted.live += u64::from(!key.is_fragment() && entry.is_live(key.protocol, now, timeouts));
         }
         Ok(counted)

@@ -37,7 +37,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 17] = [
+const NEEDS: [Need; 18] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -119,6 +119,12 @@ const NEEDS: [Need; 17] = [
         purpose: "scrapes and checks netctl's metrics in the tests",
         find: || find_program("prometheus").and_then(|_| find_program("promtool")),
         source: Source::Packages(&["prometheus"]),
+    },
+    Need {
+        name: "chromium",
+        purpose: "shows netctl's report in the tests",
+        find: || find_program("chromium"),
+        source: Source::Packages(&["chromium"]),
     },
     Need {
         name: "Rust for BPF",

@@ -19,8 +19,8 @@ use crate::state::State;
 use crate::would::is_audited;
 
 #[derive(Serialize)]
-struct PortRow {
-    name: String,
+pub(in crate::cmd) struct PortRow {
+    pub(in crate::cmd) name: String,
     network: String,
     /// What the guest is plugged into: `tap`, `macvtap`, or `vfio` for a function that it drives itself.
     kind: &'static str,
@@ -44,7 +44,7 @@ struct PortRow {
     #[serde(skip)]
     guarding: String,
     /// `up`, or the first thing that is wrong.
-    state: String,
+    pub(in crate::cmd) state: String,
     /// The interface is someone else's.
     adopted: bool,
     /// The policy's denials are reported and not enforced.
@@ -88,10 +88,12 @@ pub(super) fn list(bpffs: &Path, args: &JsonArgs, out: &mut impl Write) -> Resul
     let state = State::read(bpffs)?;
     confirm::remind(bpffs);
     let observed = block_on(async { network::observe(&Netlink::connect()?).await })??;
-    let rows: Vec<PortRow> =
-        state.config.ports.iter().map(|port| row(port, &state, &observed)).collect::<Result<_, _>>()?;
-    write_rows(out, &rows, Format::json_if(args.json)).map_err(Error::Output)?;
+    write_rows(out, &rows(&state, &observed)?, Format::json_if(args.json)).map_err(Error::Output)?;
     Ok(Outcome::Yes)
+}
+
+pub(in crate::cmd) fn rows(state: &State, observed: &Observed) -> Result<Vec<PortRow>, Error> {
+    state.config.ports.iter().map(|port| row(port, state, observed)).collect()
 }
 
 fn row((name, port): (&String, &Port), state: &State, observed: &Observed) -> Result<PortRow, Error> {
