@@ -84,7 +84,9 @@ fn wants(entry: &CaptureEntry, facts: &Facts, direction: u32) -> bool {
 /// `false` if the ring has no room, or there is none.
 #[inline(always)]
 fn copy(skb: &Skb<'_>, facts: &Facts, (direction, slot, snap, now): (u32, u32, u32, u64)) -> bool {
-    let length = skb.len();
+    let inner_tag = skb.tag_beside();
+    // Tags are not among the bytes that can be read.
+    let length = skb.context().skb.len();
     let wanted = if length < snap { length } else { snap };
     let captured = Captured {
         time: now,
@@ -101,6 +103,7 @@ fn copy(skb: &Skb<'_>, facts: &Facts, (direction, slot, snap, now): (u32, u32, u
         action: facts.verdict.action as u8,
         reason: facts.verdict.reason as u8,
         reserved: 0,
+        tags: [facts.packet.tag, inner_tag],
         reserved_2: 0,
     };
     const ROOM: [u32; 4] =

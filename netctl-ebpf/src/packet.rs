@@ -66,6 +66,21 @@ impl<'a> Skb<'a> {
         self.ctx
     }
 
+    /// The tag that is beside the frame, protocol above control; 0 = none. Behind [`Self::new`], it is the frame's second.
+    #[inline(always)]
+    pub(crate) fn tag_beside(&self) -> u32 {
+        let skb = self.ctx.skb.skb;
+        // SAFETY: as in `ifindex`; volatile for the reason in `Frame::ingress_ifindex`.
+        unsafe {
+            if (&raw const (*skb).vlan_present).read_volatile() == 0 {
+                return 0;
+            }
+            let protocol = (&raw const (*skb).vlan_proto).read_volatile();
+            let control = (&raw const (*skb).vlan_tci).read_volatile();
+            u32::from(u16::from_be(protocol as u16)) << 16 | control
+        }
+    }
+
     /// Puts a tag of 802.1Q on; the device puts it in band if it has to. `false` if the frame must not go on.
     #[inline(always)]
     pub(crate) fn put_tag(&self, control: u16) -> bool {

@@ -1,5 +1,6 @@
 //! What can be typed. Each doc comment is the help text.
 
+mod capture;
 mod duration;
 mod events;
 mod explain;
@@ -12,6 +13,7 @@ mod policy;
 mod port;
 mod relay;
 mod report;
+mod size;
 mod stats;
 
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::kernel::pins::BPFFS;
 use crate::vmm::Vmm;
 
+pub use capture::{CaptureArgs, CapturePlace, Directions, Verdicts};
 pub use events::EventsArgs;
 pub use explain::{ExplainArgs, Way};
 pub use fd::{FdCommand, FdInspectArgs, FdResetArgs, FdTarget};
@@ -179,6 +182,15 @@ pub enum Command {
         after_help = "Example:\n  netctl events --port web1 --verdict deny --last 20\n  netctl events --follow --json"
     )]
     Events(EventsArgs),
+
+    /// Frames at a port, with what was decided about each: for Wireshark and tshark, or as lines.
+    ///
+    /// Each packet of the file has a comment that says verdict, reason and rule. Ends with ^C, or when it has what was asked for.
+    /// What a full ring or the rate left out is counted, and said at the end.
+    #[command(
+        after_help = "Example:\n  netctl capture web1 --verdict deny --duration 1s -w denied.pcapng\n  netctl capture --all --duration 1s -w - | tshark -r -"
+    )]
+    Capture(CaptureArgs),
 
     /// The policy: rules from what passes, tests, who reaches whom, what changes between two.
     #[command(subcommand, after_help = "Example:\n  netctl policy learn")]

@@ -7,6 +7,7 @@
 //! [`explain`] asks it, [`policy`] says what it comes to as a whole. [`cli`] and [`cmd`] are the command line, [`output`] and [`error`] its two ways out.
 
 pub mod apply;
+pub mod capture;
 pub mod cli;
 pub mod cmd;
 pub mod compile;

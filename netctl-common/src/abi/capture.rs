@@ -35,7 +35,7 @@ pub struct CaptureState {
     /// See [`crate::limit`].
     pub tokens: u64,
     pub refilled: u64,
-    /// Frames that were left out: over the rate; with the ring full; unreadable.
+    /// Frames that were left out: over the rate; with the ring full, or unreadable.
     pub over_rate: u64,
     pub ring_full: u64,
 }
@@ -53,13 +53,13 @@ pub struct Captured {
     pub rule: u32,
     /// See [`super::FlowEntry::audited`].
     pub audited: u32,
-    /// Bytes of the frame.
+    /// Bytes of the frame without its tags.
     pub length: u32,
     /// Bytes of it that follow.
     pub captured: u32,
     /// Payload of its segments; 0 = it is not to be cut (TSO, USO).
     pub segment: u16,
-    /// The VLAN on the network; 0 = untagged. The tag is not among the bytes.
+    /// The VLAN on the network; 0 = untagged.
     pub vlan: u16,
     /// [`crate::verdict::Direction`].
     pub direction: u8,
@@ -68,6 +68,8 @@ pub struct Captured {
     /// [`crate::verdict::Reason`].
     pub reason: u8,
     pub reserved: u8,
+    /// Tags that the frame came with, as [`crate::frame::Tag::packed`], the outer one first; 0 = none. They are not among the bytes.
+    pub tags: [u32; 2],
     pub reserved_2: u32,
 }
 
@@ -77,5 +79,5 @@ pub const CAPTURE_ROOM: [usize; 4] = [128, 1600, 9216, 65_560];
 
 const _: () = {
     assert!(size_of::<CaptureEntry>() == 32);
-    assert!(size_of::<Captured>() == 48);
+    assert!(size_of::<Captured>() == 56);
 };

@@ -1,6 +1,7 @@
 //! One file per command. Commands build rows and plans; printing is [`crate::output`]'s.
 
 mod apply;
+mod capture;
 mod check;
 mod confirm;
 #[cfg(feature = "bpf-log")]
@@ -60,6 +61,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Open(args) => open::run(bpffs, args, out),
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
+        Command::Capture(args) => capture::run(bpffs, args, out),
         Command::Policy(command) => policy::run(bpffs, command, use_color(cli.color), out),
         Command::Flows(args) => flows::run(bpffs, args, out),
         Command::Stats(args) => stats::run(bpffs, args, out),

@@ -51,6 +51,10 @@ pub enum KernelError {
     OlderBuild { map: &'static str },
     #[error("{slots} captures go on already, which is all that can; end one of them")]
     NoCaptureSlot { slots: u32 },
+    #[error(
+        "another capture took this one's place, which had stood still for more than {seconds} s; begin it again"
+    )]
+    CaptureTaken { seconds: u64 },
     #[error("cannot lock {path}", path = path.display())]
     Lock { path: PathBuf, source: io::Error },
     #[error("another netctl is changing this host ({holder} holds the lock of {path}); without `--no-wait` this one waits", path = path.display())]

@@ -37,7 +37,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 18] = [
+const NEEDS: [Need; 19] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -95,6 +95,12 @@ const NEEDS: [Need; 18] = [
         purpose: "installs netctl-bridge-helper in its tests",
         find: || find_program("setcap"),
         source: Source::Packages(&["libcap2-bin"]),
+    },
+    Need {
+        name: "tshark",
+        purpose: "reads what netctl captured, in the tests",
+        find: || find_program("tshark").and_then(|_| find_program("capinfos")),
+        source: Source::Packages(&["tshark", "wireshark-common"]),
     },
     Need {
         name: "kmod",
