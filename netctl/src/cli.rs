@@ -15,6 +15,7 @@ mod relay;
 mod report;
 mod size;
 mod stats;
+mod top;
 
 use std::path::PathBuf;
 
@@ -38,6 +39,7 @@ pub use port::{
 pub use relay::RelayArgs;
 pub use report::ReportArgs;
 pub use stats::StatsArgs;
+pub use top::TopArgs;
 
 /// Access control and descriptors for the network ports of virtual machines.
 ///
@@ -191,6 +193,12 @@ pub enum Command {
         after_help = "Example:\n  netctl capture web1 --verdict deny --duration 1s -w denied.pcapng\n  netctl capture --all --duration 1s -w - | tshark -r -"
     )]
     Capture(CaptureArgs),
+
+    /// What goes on now: ports with their rates, rules, connections and denials, on a terminal.
+    ///
+    /// Keys: q quit, s sort, up and down select a port, enter shows only that port, p pause, h help.
+    #[command(after_help = "Example:\n  netctl top --once")]
+    Top(TopArgs),
 
     /// The policy: rules from what passes, tests, who reaches whom, what changes between two.
     #[command(subcommand, after_help = "Example:\n  netctl policy learn")]

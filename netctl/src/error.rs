@@ -104,6 +104,8 @@ pub enum Error {
     WaiterFailed,
     #[error("the process that would have reverted was killed; what runs stays, `netctl show` prints it")]
     WaiterKilled,
+    #[error("the terminal cannot be used")]
+    Terminal(#[source] io::Error),
     #[error("cannot start the asynchronous runtime")]
     Runtime(#[source] io::Error),
 }

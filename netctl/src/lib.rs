@@ -29,6 +29,7 @@ pub mod output;
 pub mod policy;
 pub mod state;
 pub mod told;
+pub mod top;
 pub mod upgrade;
 pub mod vmm;
 pub mod would;

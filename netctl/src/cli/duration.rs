@@ -24,6 +24,14 @@ pub(super) fn limit(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Between two looks.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    match parse_seconds(text).filter(|seconds| (1..=60).contains(seconds)) {
+        Some(seconds) => Ok(Duration::from_secs(seconds.into())),
+        None => Err(format!("write {FORMS}, such as 2s, from 1s to 1m")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

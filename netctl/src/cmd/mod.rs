@@ -27,6 +27,7 @@ mod report;
 mod run;
 mod show;
 mod stats;
+mod top;
 mod upgrade;
 
 use std::future::Future;
@@ -62,6 +63,7 @@ pub fn run(cli: &Cli) -> Result<Outcome, Error> {
         Command::Explain(args) => explain::run(bpffs, args, use_color(cli.color), out),
         Command::Events(args) => events::run(bpffs, args, out),
         Command::Capture(args) => capture::run(bpffs, args, out),
+        Command::Top(args) => top::run(bpffs, args, cli.color, out),
         Command::Policy(command) => policy::run(bpffs, command, use_color(cli.color), out),
         Command::Flows(args) => flows::run(bpffs, args, out),
         Command::Stats(args) => stats::run(bpffs, args, out),

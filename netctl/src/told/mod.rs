@@ -101,6 +101,11 @@ impl When {
         Self { number: event.number, time: event.time as f64 / 1e9, at }
     }
 
+    /// The time of day, in the host's time zone.
+    pub fn local_time(&self) -> String {
+        self.at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+    }
+
     /// For people, in the host's time zone.
     pub fn local(&self) -> String {
         self.at.to_zoned(jiff::tz::TimeZone::system()).strftime("%b %d %H:%M:%S%.3f").to_string()

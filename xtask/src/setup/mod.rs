@@ -37,7 +37,7 @@ enum Source {
     Own(fn(&Steps, &Result<Apt<'_>>) -> Result<()>),
 }
 
-const NEEDS: [Need; 19] = [
+const NEEDS: [Need; 20] = [
     Need {
         name: "cc",
         purpose: "links what Rust builds",
@@ -101,6 +101,12 @@ const NEEDS: [Need; 19] = [
         purpose: "reads what netctl captured, in the tests",
         find: || find_program("tshark").and_then(|_| find_program("capinfos")),
         source: Source::Packages(&["tshark", "wireshark-common"]),
+    },
+    Need {
+        name: "tmux",
+        purpose: "the terminal of `netctl top` in the tests",
+        find: || find_program("tmux"),
+        source: Source::Packages(&["tmux"]),
     },
     Need {
         name: "kmod",
