@@ -61,8 +61,6 @@ pub enum Error {
     NoMap { name: String, hint: String },
     #[error("no element `{key}` in map `{map}`{hint}")]
     NoElement { map: String, key: String, hint: String },
-    #[error("cannot write {path}", path = path.display())]
-    Write { path: PathBuf, source: io::Error },
     #[error("cannot write")]
     Output(#[source] io::Error),
     #[error(transparent)]

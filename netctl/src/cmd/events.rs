@@ -55,10 +55,12 @@ impl<W: Write> Show<'_, W> {
 
     /// Those that come, until interrupted or until nobody reads them.
     async fn follow(&mut self, journal: &mut Journal) -> Result<(), Error> {
+        let stop = tokio::signal::ctrl_c();
+        tokio::pin!(stop);
         loop {
             let event = tokio::select! {
                 event = journal.next() => event,
-                _ = tokio::signal::ctrl_c() => return Ok(()),
+                _ = &mut stop => return Ok(()),
             };
             // A newer generation has other rules; its names are read once it shows itself.
             if event.generation > self.state.root.generation {

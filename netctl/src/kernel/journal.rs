@@ -17,6 +17,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// After this time, an event that is not finished never will be: its writer was netctl, and was killed.
 const ABANDONED: Duration = Duration::from_millis(200);
 
+/// Events after which a reader lets others run.
+const TURN: u64 = 64;
+
 const EVENT_WORDS: usize = size_of::<Event>() / size_of::<u64>();
 
 /// A reader, at its own place in the journal.
@@ -102,6 +105,10 @@ impl Journal {
     /// The next event; waits for it. Cancel-safe.
     pub async fn next(&mut self) -> Event {
         loop {
+            // Where events come faster than they are read, others of the task get their turn all the same.
+            if self.next.is_multiple_of(TURN) {
+                tokio::task::yield_now().await;
+            }
             if let Some(event) = self.ready() {
                 return event;
             }

@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace;
 
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     "netctl-common/src/abi.rs",
     "netctl-common/src/abi/capture.rs",
     "netctl-common/src/abi/journal.rs",
     "netctl-common/src/abi/lease.rs",
+    "netctl-common/src/abi/maps.rs",
 ];
 const LOCK: &str = "netctl-common/abi.lock";
 const VERSION: &str = "pub const ABI_VERSION: u32 = ";
