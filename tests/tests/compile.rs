@@ -6,6 +6,8 @@
 mod budgets;
 #[path = "compile/difference.rs"]
 mod difference;
+#[path = "compile/difference_scale.rs"]
+mod difference_scale;
 #[path = "compile/hostile.rs"]
 mod hostile;
 #[path = "compile/lab.rs"]

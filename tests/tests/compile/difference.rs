@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use netctl::compile::reference::{Party, Query, Wanted, first_enforced};
@@ -13,8 +12,6 @@ use netctl_common::abi::guards;
 use netctl_common::address::Address;
 use netctl_common::verdict::Action;
 use netctl_tests::policies::{self, Random};
-
-use crate::scale::{self, Shape};
 
 const PAIRS: u64 = 120;
 const QUERIES: usize = 400;
@@ -476,31 +473,4 @@ fn a_policy_means_what_it_means() {
         let config = policies::config(&mut Random::new(seed));
         assert_eq!(compared(&config, &config).flows, [], "seed {seed}");
     }
-}
-
-/// Two shapes of 10,000 rules each, and what they have in common is the ports.
-#[test]
-#[ignore = "a measurement; needs a quiet machine"]
-fn large_policies_are_compared_in_time() {
-    const SHAPES: [Shape; 5] =
-        [Shape::GroupToPrefix, Shape::AnyToPrefix, Shape::PrefixToGroup, Shape::PrefixToPrefix, Shape::Mixed];
-    let limit = if cfg!(debug_assertions) { 40 } else { 5 };
-    let mut late = Vec::new();
-    for before in SHAPES {
-        for after in SHAPES {
-            let mut after_config = scale::config(after, 10_000);
-            after_config.policy.rules.reverse();
-            let sides = [scale::config(before, 10_000), after_config]
-                .map(|config| Side::new(config, String::new()).unwrap());
-            let start = scale::cpu_time();
-            let found = difference(&sides[0], &sides[1], &Limits::default());
-            let time = scale::cpu_time() - start;
-            let told = found.map(|found| (found.flows.len(), found.omitted));
-            println!("{before:?} > {after:?}: {time:.1?}, {told:?}");
-            if time > Duration::from_secs(limit) || told.is_err() {
-                late.push((before, after, time));
-            }
-        }
-    }
-    assert!(late.is_empty(), "over {limit} s: {late:?}");
 }

@@ -40,7 +40,8 @@ pub(super) struct Services {
     /// First and last source port, and the class.
     pub(super) sources: Vec<(u16, u16, u32)>,
     pub(super) source_classes: u32,
-    index: HashMap<(u32, u32), u32>,
+    /// The joint class, by line and class of source ports.
+    index: Vec<u32>,
 }
 
 const ROWS: [ServiceRow; 7] = [
@@ -62,7 +63,7 @@ impl Services {
             runs: Vec::new(),
             sources,
             source_classes: source_of.len() as u32,
-            index: HashMap::new(),
+            index: Vec::new(),
         };
         let mut lines = HashMap::new();
         let mut joints = HashMap::new();
@@ -86,7 +87,7 @@ impl Services {
                 let number = *lines.entry(line).or_insert(next);
                 this.runs.push(Run { row, first: position, last: position, line: number });
                 if number == next {
-                    this.join(policies, (number, line), &source_of, &mut joints);
+                    this.join(policies, line, &source_of, &mut joints);
                 }
             }
         }
@@ -96,11 +97,11 @@ impl Services {
     fn join(
         &mut self,
         policies: Both<&Compiled>,
-        (line, (of, families, has_ports, is_server)): (u32, (Both<u16>, u8, bool, bool)),
+        (of, families, has_ports, is_server): (Both<u16>, u8, bool, bool),
         source_of: &[(Both<u16>, bool)],
         joints: &mut HashMap<(Both<u32>, u8, bool), u32>,
     ) {
-        for (source, (source_classes, is_client)) in (0..).zip(source_of) {
+        for (source_classes, is_client) in source_of {
             let source_classes = if has_ports { *source_classes } else { [0; 2] };
             let is_dhcp_request = is_server && *is_client;
             let class = |which: usize| class_of(policies[which], of[which], source_classes[which]);
@@ -113,13 +114,13 @@ impl Services {
                     of_class.entry(class).or_default().push(joint);
                 }
             }
-            self.index.insert((line, source), joint);
+            self.index.push(joint);
         }
     }
 
     /// The class of a run with source ports of a class.
     pub(super) fn at(&self, run: &Run, source: u32) -> u32 {
-        self.index.get(&(run.line, source)).copied().unwrap_or_default()
+        self.index[(run.line * self.source_classes + source) as usize]
     }
 
     pub(super) fn of_family(&self, family: Family) -> BTreeSet<u32> {

@@ -41,8 +41,11 @@ impl<'s> ServiceWords<'s> {
             return known.clone();
         }
         let all = if self.family.is_ip() { "any" } else { "any ethertype" };
-        let meant = self.stretches(|service| set.contains(service));
-        let other = self.stretches(|service| !set.contains(service));
+        let mut is_meant = vec![matches!(set, ServiceSet::Except(_)); self.services.all.len()];
+        let (ServiceSet::Only(named) | ServiceSet::Except(named)) = set;
+        named.iter().for_each(|service| is_meant[*service as usize] ^= true);
+        let meant = self.stretches(|service| is_meant[service as usize]);
+        let other = self.stretches(|service| !is_meant[service as usize]);
         let words = match other.len() {
             0 => (vec![all.to_owned()], Vec::new()),
             others if others < meant.len() => (vec![all.to_owned()], self.words(&other)),
