@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::compile::{self, Budget, CompileError, Compiled, PortIds};
+use crate::compile::{self, Budget, CompileError, Compiled, PortIds, Warning};
 use crate::config::{
     self, Config, Diagnostic, Diagnostics, Lookups, MAX_DOCUMENT_BYTES, Parsed, Picked, Severity,
 };
@@ -16,7 +16,7 @@ use crate::error::Error;
 pub struct Document {
     pub text: String,
     pub config: Config,
-    /// Warnings only.
+    /// Warnings, and notes where they were asked for.
     pub findings: Diagnostics,
     /// Networks that the text had no tables for; now it has.
     pub picked: Vec<Picked>,
@@ -60,13 +60,29 @@ pub fn check(name: &str, bytes: Vec<u8>) -> Result<Document, Diagnostics> {
         return Err(document.findings);
     }
     for warning in compile::lint(&document.config, &Budget::default()) {
-        let found = Diagnostic::on_line(Severity::Warning, warning.line, warning.message, warning.help);
-        document.findings.push(match warning.other_line {
-            Some(line) => found.and_line(line, "this one comes first"),
-            None => found,
-        });
+        document.findings.push(finding(Severity::Warning, warning, "this one comes first"));
     }
     Ok(document)
+}
+
+impl Document {
+    /// Adds what may well be meant: rules that change nothing or allow very much, and names that no rule has.
+    pub fn add_notes(&mut self, path: &Path) {
+        for note in compile::notes(&self.config, &Budget::default()) {
+            self.findings.push(finding(Severity::Note, note, "this one does the same"));
+        }
+        let unused = config::unused(&path.display().to_string(), &self.text, &self.config);
+        unused.into_iter().for_each(|note| self.findings.push(note));
+    }
+}
+
+/// `label`: what the other line is.
+fn finding(severity: Severity, warning: Warning, label: &str) -> Diagnostic {
+    let found = Diagnostic::on_line(severity, warning.line, warning.message, warning.help);
+    match warning.other_line {
+        Some(line) => found.and_line(line, label),
+        None => found,
+    }
 }
 
 /// As if nothing ran yet.

@@ -33,6 +33,8 @@ mod maps;
 mod metrics;
 #[path = "cli/metrics_served.rs"]
 mod metrics_served;
+#[path = "cli/notes.rs"]
+mod notes;
 #[path = "cli/policy_diff.rs"]
 mod policy_diff;
 #[path = "cli/policy_matrix.rs"]

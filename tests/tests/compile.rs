@@ -20,6 +20,8 @@ mod lints;
 mod lookup;
 #[path = "compile/matrix.rs"]
 mod matrix;
+#[path = "compile/notes.rs"]
+mod notes;
 #[path = "compile/scale.rs"]
 mod scale;
 #[path = "compile/selectors.rs"]

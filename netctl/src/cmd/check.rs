@@ -25,6 +25,7 @@ pub(super) fn run(args: &FileArgs, color: bool, out: &mut impl Write) -> Result<
     let (findings, picked, summary) = match document::read(&args.file)? {
         Ok(mut document) => {
             verify::findings(&document)?.into_iter().for_each(|found| document.findings.push(found));
+            document.add_notes(&args.file);
             let summary = (!document.findings.has_errors()).then(|| summary(&document.config));
             (document.findings, document.picked, summary)
         }
@@ -106,7 +107,11 @@ pub(super) fn report(findings: &Diagnostics, color: bool) -> Result<(), Error> {
         1 => Some(format!("1 {one}")),
         n => Some(format!("{n} {one}s")),
     };
-    let counts = [counted(Severity::Error, "error"), counted(Severity::Warning, "warning")];
+    let counts = [
+        counted(Severity::Error, "error"),
+        counted(Severity::Warning, "warning"),
+        counted(Severity::Note, "note"),
+    ];
     let words: Vec<String> = counts.into_iter().flatten().collect();
     if words.is_empty() {
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! [`mod@reference`] says what a policy means, rule by rule. [`compile`] resolves it: selectors to classes of
 //! addresses (`address`), services to classes (`service`), pairs of classes to chains and their verdicts
-//! (`chain`); both are tested against each other. [`lint()`] finds rules that never match.
+//! (`chain`); both are tested against each other. [`lint()`] finds rules that never match, [`notes`] others to look at.
 
 mod address;
 mod budget;
@@ -24,7 +24,7 @@ pub use budget::Budget;
 pub use compiled::*;
 pub use error::{CompileError, OverBudget, Resource};
 pub use ids::{DEFAULT_ZONE, PortIds, network_numbers, zone_numbers};
-pub use lint::{Warning, lint};
+pub use lint::{Warning, lint, notes};
 
 use self::resolved::Resolved;
 use crate::config::Config;

@@ -16,6 +16,8 @@ pub enum Severity {
     Error,
     /// The document is taken.
     Warning,
+    /// Nothing is wrong; `netctl check` alone tells it.
+    Note,
 }
 
 /// One finding.
@@ -72,11 +74,12 @@ pub struct Diagnostics {
     pub(super) source: Arc<Source>,
     #[serde(rename = "diagnostics")]
     pub(super) list: Vec<Diagnostic>,
+    /// By severity, as the following: findings that were kept, and those that were not.
     #[serde(skip)]
-    kept_errors: usize,
-    /// Findings that were not kept.
+    kept: [usize; 3],
     omitted_errors: usize,
     omitted_warnings: usize,
+    omitted_notes: usize,
 }
 
 fn name_of<S: serde::Serializer>(source: &Arc<Source>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -85,7 +88,14 @@ fn name_of<S: serde::Serializer>(source: &Arc<Source>, serializer: S) -> Result<
 
 impl Diagnostics {
     pub(crate) fn new(source: Arc<Source>) -> Self {
-        Self { source, list: Vec::new(), kept_errors: 0, omitted_errors: 0, omitted_warnings: 0 }
+        Self {
+            source,
+            list: Vec::new(),
+            kept: [0; 3],
+            omitted_errors: 0,
+            omitted_warnings: 0,
+            omitted_notes: 0,
+        }
     }
 
     /// For further findings about the same document.
@@ -108,7 +118,7 @@ impl Diagnostics {
             let place = self.source.whole_line(related.line);
             (related.column, related.length) = (place.column, place.length);
         }
-        self.kept_errors += usize::from(diagnostic.severity == Severity::Error);
+        self.kept[diagnostic.severity as usize] += 1;
         let key = (diagnostic.line, diagnostic.column);
         let at = self.list.partition_point(|other| (other.line, other.column) <= key);
         self.list.insert(at, diagnostic);
@@ -141,6 +151,7 @@ impl Diagnostics {
         match severity {
             Severity::Error => self.omitted_errors,
             Severity::Warning => self.omitted_warnings,
+            Severity::Note => self.omitted_notes,
         }
     }
 
@@ -152,14 +163,12 @@ impl Diagnostics {
         match severity {
             Severity::Error => &mut self.omitted_errors,
             Severity::Warning => &mut self.omitted_warnings,
+            Severity::Note => &mut self.omitted_notes,
         }
     }
 
-    fn kept(&self, severity: Severity) -> usize {
-        match severity {
-            Severity::Error => self.kept_errors,
-            Severity::Warning => self.list.len() - self.kept_errors,
-        }
+    const fn kept(&self, severity: Severity) -> usize {
+        self.kept[severity as usize]
     }
 
     pub(crate) fn place(&self, span: Span) -> Place {
@@ -204,7 +213,7 @@ mod tests {
                 "message": "never matches", "help": "remove it",
                 "related": [{ "line": 1, "column": 1, "length": 5, "message": "this one" }],
             }],
-            "omitted_errors": 0, "omitted_warnings": 0,
+            "omitted_errors": 0, "omitted_warnings": 0, "omitted_notes": 0,
         });
         assert_eq!(json, expected);
         assert_eq!(all.to_string(), "host.toml: 1 warning");

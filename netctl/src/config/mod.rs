@@ -35,6 +35,7 @@ pub use model::*;
 pub use owner::{gid_of, uid_of};
 pub(crate) use parse::device::is_uuid;
 pub use parse::port::{MAX_QUEUES, UserLookup};
+pub use parse::unused::unused;
 pub use parse::{Lookups, Parsed, parse, parse_bytes, parse_tests, parse_with, parse_with_users};
 pub use pick::{InterfaceKind, InterfaceLookup, Picked};
 pub use policy_test::{Endpoint, PolicyTest};

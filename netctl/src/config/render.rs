@@ -26,7 +26,9 @@ impl Diagnostics {
         for diagnostic in self.iter() {
             writeln!(w, "{}\n", renderer.render(&[group(&self.source, diagnostic)]))?;
         }
-        for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
+        for (severity, word) in
+            [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")]
+        {
             match self.omitted(severity) {
                 0 => {}
                 1 => writeln!(w, "and 1 more {word}")?,
@@ -41,6 +43,7 @@ fn group<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let mut group = Group::with_title(level.primary_title(escape::line(&diagnostic.message)));
     let path = escape::line(&source.name);

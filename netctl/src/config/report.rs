@@ -26,6 +26,10 @@ impl Finding {
         Self { severity: Severity::Warning, ..Self::error(span, message, help) }
     }
 
+    pub(crate) fn note(span: Span, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(span, message, help) }
+    }
+
     /// Adds another place that belongs to it, with what it is.
     #[must_use]
     pub(crate) fn relate(mut self, span: Span, label: impl Into<String>) -> Self {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use netctl::compile::{Budget, Compiled, PortIds, compile, lint};
+use netctl::compile::{Budget, Compiled, PortIds, compile, lint, notes};
 use netctl::config::{
     Addresses, Config, Device, Guards, Limits, Mac, Network, NetworkKind, Policy, Port, PortRange, Rule,
     Selector, Service, TapOptions, Vhost, Vlans,
@@ -137,15 +137,17 @@ fn report(shape: Shape, rules: u32) -> (Duration, Duration) {
     let (time, compiled) = measure(|| compile(&config, &ids, &Budget::default()));
     let compiled: Compiled = compiled.unwrap();
     let (lint_time, warnings) = measure(|| lint(&config, &Budget::default()));
+    let (notes_time, found) = measure(|| notes(&config, &Budget::default()));
     println!(
-        "{shape:?} {rules}: compile {time:.1?}, lint {lint_time:.1?} ({} warnings); {} + {} classes, {} pairs, {} verdicts",
+        "{shape:?} {rules}: compile {time:.1?}, lint {lint_time:.1?} ({} warnings), notes {notes_time:.1?} ({}); {} + {} classes, {} pairs, {} verdicts",
         warnings.len(),
+        found.len(),
         compiled.source_chains.len(),
         compiled.destination_chains.len(),
         compiled.pair_chains.len(),
         compiled.verdicts.len(),
     );
-    (time, lint_time)
+    (time, lint_time.max(notes_time))
 }
 
 #[test]

@@ -113,7 +113,8 @@ impl<'r> Reach<'r> {
     }
 }
 
-fn sizes(classes: usize, members: &Grouped) -> Vec<u32> {
+/// In how many lists each class is.
+pub(super) fn sizes(classes: usize, members: &Grouped) -> Vec<u32> {
     let mut sizes = vec![0; classes];
     members.items().iter().for_each(|class| sizes[*class as usize] += 1);
     sizes
@@ -125,7 +126,8 @@ fn by_size(sizes: &[u32]) -> Vec<u32> {
     order
 }
 
-fn best(members: &Grouped, sizes: &[u32]) -> Vec<Option<u32>> {
+/// Of each list: the class that is in the fewest.
+pub(super) fn best(members: &Grouped, sizes: &[u32]) -> Vec<Option<u32>> {
     let smallest = |list| members.of(list).iter().copied().min_by_key(|class| sizes[*class as usize]);
     (0..members.groups()).map(smallest).collect()
 }

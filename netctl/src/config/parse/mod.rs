@@ -25,6 +25,7 @@ pub(in crate::config) mod service;
 pub(in crate::config) mod tap;
 #[cfg(test)]
 pub(in crate::config) mod tests;
+pub(super) mod unused;
 mod vlans;
 
 use std::collections::{BTreeMap, HashMap};

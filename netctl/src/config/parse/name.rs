@@ -122,6 +122,11 @@ impl<'d> Names<'d> {
         report.add(Finding::error(again, message, help).relate(first, "also here"));
     }
 
+    /// With the place where each was met first.
+    pub(super) fn declared(&self) -> impl Iterator<Item = (&'d str, Kind, Span)> + '_ {
+        self.known.iter().map(|(name, (kind, span))| (*name, *kind, *span))
+    }
+
     pub(super) fn kind(&self, name: &str) -> Option<Kind> {
         self.known.get(name).map(|(kind, _)| *kind)
     }
