@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use netctl_common::abi::{ChainEntry, Classes};
 
 use super::answer::{Answer, Asked, Chains, Comparison, Interned, Part};
@@ -146,6 +146,7 @@ impl Side {
         number: fn(&Classes) -> u32,
     ) -> HashMap<u32, u32> {
         let mut numbers: HashMap<(Kind, Option<Both<Owner>>), u32> = HashMap::new();
+        let moved = moved(layer);
         let mut class_of = HashMap::new();
         for (index, party) in (0..).zip(&layer.parties).filter(|(_, party)| is_wanted(party)) {
             let has_no_address = party.place == Place::Unspecified;
@@ -161,7 +162,9 @@ impl Side {
                     && party.owners.iter().any(|owner| matches!(owner, Owner::Port(_))),
             };
             // Whoever has no address is told apart by who it is: see `sibling`.
-            let owner = has_no_address.then_some(party.owners);
+            // So is a port with an address that is another's in the other policy: what it sends itself is a flow there.
+            let is_moved = party.owners.iter().any(|owner| moved.contains(owner));
+            let owner = (has_no_address || is_moved).then_some(party.owners);
             let next = self.classes.len() as u32;
             let class = *numbers.entry((kind, owner)).or_insert(next);
             class_of.insert(index, class);
@@ -222,6 +225,13 @@ impl Side {
             }
         }
     }
+}
+
+/// Ports with an address that is not theirs in the other policy.
+fn moved(layer: &Layer) -> HashSet<Owner> {
+    let owners = layer.parties.iter().map(|party| party.owners);
+    let changed = owners.filter(|[before, after]| before != after).flatten();
+    changed.filter(|owner| matches!(owner, Owner::Port(_))).collect()
 }
 
 /// What differs from one source: the parts, each with the classes of destinations.
