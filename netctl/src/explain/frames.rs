@@ -32,7 +32,7 @@ pub struct At<'a> {
 pub enum Source<'a> {
     /// pcap or pcapng.
     Capture(&'a Path),
-    /// One frame; see [`hex`].
+    /// One frame; see `hex`.
     Hex(&'a str),
 }
 

@@ -1,8 +1,8 @@
 //! Two policies by meaning: the flows whose verdict changes, whatever the documents look like.
 //!
-//! Both policies are compiled, and what is compared is their tables, as the data path asks them. [`space`] and [`party`]
-//! find the ends of flows that neither policy tells apart, [`service`] the services; [`cells`] compares what a policy
-//! answers ([`answer`]) for all of them; [`words`] and [`row`] say it in the words of the documents.
+//! Both policies are compiled, and what is compared is their tables, as the data path asks them. `space` and `party`
+//! find the ends of flows that neither policy tells apart, `service` the services; `cells` compares what a policy
+//! answers (`answer`) for all of them; `words` and `row` say it in the words of the documents.
 //!
 //! Compared is what rules decide. Guards stand before the rules: what changes about them, and about ports, is told
 //! beside ([`PortChange`]). Out are ICMP errors and neighbor discovery, about which rules are not asked, and addresses
