@@ -257,6 +257,7 @@ fn holds(configs: [&Config; 2], end: &End, party: &Party) -> bool {
         }
         End::Learned(name, ends) => match party {
             Party::Learned { port, ip } if port == name => {
+                let ip = &ip.to_canonical();
                 let inside = |end: &End| match end {
                     End::Nobodys(net, but) => {
                         net.contains(ip) && !but.iter().any(|end| holds(configs, end, party))
