@@ -71,11 +71,19 @@ impl<W: Write> RowStream<W> {
     fn write(&mut self, cells: &[String]) -> io::Result<()> {
         self.line.clear();
         for (cell, width) in cells.iter().zip(&self.widths) {
-            self.line.push_str(&printable(cell));
-            let used = if cell.is_ascii() { cell.len() } else { cell.chars().count() };
+            // Nearly all are, and there may be millions.
+            let is_plain = cell.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+            let used = if is_plain { cell.len() } else { cell.chars().count() };
+            if is_plain {
+                self.line.push_str(cell);
+            } else {
+                self.line.push_str(&printable(cell));
+            }
             self.line.extend(std::iter::repeat_n(' ', width.saturating_sub(used) + 2));
         }
-        writeln!(self.to, "{}", self.line.trim_end())
+        self.line.truncate(self.line.trim_end().len());
+        self.line.push('\n');
+        self.to.write_all(self.line.as_bytes())
     }
 }
 

@@ -19,5 +19,6 @@ fn meaning(mut config: Config) -> Config {
     config.networks.values_mut().for_each(|network| network.line = 0);
     config.ports.values_mut().for_each(|port| port.line = 0);
     config.policy.rules.iter_mut().for_each(|rule| rule.line = 0);
+    config.tests.iter_mut().for_each(|test| test.line = 0);
     config
 }

@@ -63,7 +63,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
             "schema",
             "completions bash",
             "diff host.toml",
-            "check host.toml",
+            "check host.toml --json",
             "--help",
         ] {
             // The reader is gone before the writer begins.
