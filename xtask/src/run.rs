@@ -57,6 +57,10 @@ pub(crate) enum Target {
     Verifier,
     /// The bench's own measures
     Bench,
+    /// Captures, as tshark reads them
+    Capture,
+    /// The terminal view, in tmux
+    Top,
     /// The sandboxes, guests and switches that the other targets use
     Harness,
 }
