@@ -129,15 +129,15 @@ fn put<const ROOM: usize>(skb: &Skb<'_>, slot: u32, head: Captured) -> bool {
     let Some(ring) = CAPTURE_RINGS.get(slot) else { return false };
     let Some(mut record) = ring.reserve_untyped::<Record<ROOM>>(0) else { return false };
     let to = record.as_mut_ptr();
-    let len = core::hint::black_box(head.captured);
-    let len = if len > ROOM as u32 { ROOM as u32 } else { len };
+    // At least 1, in words that Linux 6.1 understands: it learns nothing from a comparison with 0.
+    let last = core::hint::black_box(head.captured.wrapping_sub(1));
+    let len = if last >= ROOM as u32 { ROOM as u32 } else { last + 1 };
     // SAFETY: the record is ours until it is submitted and has `ROOM` bytes behind its head; the helper writes all of the `len` bytes
     // or fails, and reads no further than the frame.
-    let is_read = len != 0
-        && unsafe {
-            (&raw mut (*to).head).write(Captured { captured: len, ..head });
-            bpf_skb_load_bytes(skb.context().skb.skb.cast(), 0, (&raw mut (*to).bytes).cast(), len) == 0
-        };
+    let is_read = unsafe {
+        (&raw mut (*to).head).write(Captured { captured: len, ..head });
+        bpf_skb_load_bytes(skb.context().skb.skb.cast(), 0, (&raw mut (*to).bytes).cast(), len) == 0
+    };
     if is_read {
         record.submit(0)
     } else {

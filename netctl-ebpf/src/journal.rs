@@ -57,12 +57,13 @@ fn tell(facts: &Facts, direction: u32, ifindex: u32) {
 /// Of the rule that decided, if it has one. Its bucket holds as much as comes in a second.
 #[inline(always)]
 fn is_within_rate(facts: &Facts, now: u64) -> bool {
-    let Some(rule) = RULES.get_value(facts.slot, &facts.verdict.rule) else { return true };
+    // On the stack, as the key below: see `lease_holder` in `crate::steps`.
+    let index = core::hint::black_box(facts.verdict.rule);
+    let Some(rule) = RULES.get_value(facts.slot, &index) else { return true };
     let rate = u64::from(rule_flags::log_rate(rule.flags));
     if rate == 0 {
         return true;
     }
-    // From the stack: see `lease_holder` in `crate::steps`.
     let identity = rule.identity;
     let Some(budget) = LOG_BUDGETS.get_ptr_mut(&identity) else {
         let (tokens, refilled, _) = limit::take(0, 0, now, rate, rate);
