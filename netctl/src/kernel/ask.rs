@@ -4,11 +4,13 @@
 //! out by a constant; it answers into a map of its own. It runs by `BPF_PROG_TEST_RUN` on the port's interface.
 //! [`Live`] runs the programs themselves in the same way, for tests of what they leave behind.
 
+use std::fs::File;
 use std::io;
 use std::thread;
 
+use aya::Ebpf;
+use aya::maps::{Array, MapData};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
-use aya::{Ebpf, maps::Array};
 use netctl_common::abi::{Answer, maps};
 use netctl_common::frame::Arrived;
 use netctl_common::reject::MAX_LEN;
@@ -16,12 +18,21 @@ use netctl_common::verdict::{Action, Direction, Reason, Verdict};
 
 use super::KernelError;
 use super::load::{Kernel, classifier, load_error, program_name, verifier_error};
+use super::twins::{Kept, Twins};
 use super::verified::Verified;
 
 /// Loaded twins of the programs.
 pub struct Twin {
     /// By [`Direction`], each with a map for its answers; only those that were wanted.
-    objects: [Option<Ebpf>; 2],
+    programs: [Option<One>; 2],
+    /// Of the twins that are kept, which are one question's at a time.
+    _lock: Option<File>,
+}
+
+/// The twin of one program.
+enum One {
+    Loaded(Ebpf),
+    Kept(Kept),
 }
 
 /// What a program would do.
@@ -62,20 +73,28 @@ pub fn fits(frame: &[u8]) -> bool {
 impl Kernel {
     /// Both twins, which know the flows that there are.
     pub fn twin(&self) -> Result<Twin, KernelError> {
-        self.twin_of(&Direction::ALL, Flows::Known)
+        let load = |direction| self.load_twin(direction, Flows::Known).map(|twin| Some(One::Loaded(twin)));
+        Ok(Twin { programs: side_by_side(load)?, _lock: None })
     }
 
-    /// The twins of these directions. At the same time: the kernel's verifier takes most of it.
+    /// The twins of these directions, kept by an earlier question or for the next: the kernel's verifier takes a tenth of a
+    /// second for each. Another question waits for this one.
     pub fn twin_of(&self, directions: &[Direction], flows: Flows) -> Result<Twin, KernelError> {
+        let Ok(twins) = Twins::of(&self.pins) else { return self.twin() };
         let load = |direction: Direction| {
-            directions.contains(&direction).then(|| self.load_twin(direction, flows)).transpose()
+            if !directions.contains(&direction) {
+                return Ok(None);
+            }
+            match twins.open(direction, flows) {
+                Some(kept) => Ok(Some(One::Kept(kept))),
+                None => {
+                    let object = self.load_twin(direction, flows)?;
+                    twins.keep(direction, flows, &object);
+                    Ok(Some(One::Loaded(object)))
+                }
+            }
         };
-        let [from_guest, to_guest] = thread::scope(|scope| {
-            let from_guest = scope.spawn(|| load(Direction::FromGuest));
-            let to_guest = load(Direction::ToGuest);
-            [from_guest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), to_guest]
-        });
-        Ok(Twin { objects: [from_guest?, to_guest?] })
+        Ok(Twin { programs: side_by_side(load)?, _lock: Some(twins.lock) })
     }
 
     fn load_twin(&self, direction: Direction, flows: Flows) -> Result<Ebpf, KernelError> {
@@ -87,6 +106,18 @@ impl Kernel {
         classifier(&mut object, name)?.load().map_err(|source| verifier_error(name, source))?;
         Ok(object)
     }
+}
+
+/// For both directions at the same time.
+fn side_by_side(
+    load: impl Fn(Direction) -> Result<Option<One>, KernelError> + Sync,
+) -> Result<[Option<One>; 2], KernelError> {
+    let [from_guest, to_guest] = thread::scope(|scope| {
+        let from_guest = scope.spawn(|| load(Direction::FromGuest));
+        let to_guest = load(Direction::ToGuest);
+        [from_guest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), to_guest]
+    });
+    Ok([from_guest?, to_guest?])
 }
 
 /// The pinned programs, run as if a frame had passed: with flows, counters and events.
@@ -173,10 +204,13 @@ impl SkBuff {
 impl Twin {
     /// Its programs, by `twin_of_` and the name of the program that it is the twin of.
     pub(super) fn verified(&self) -> Result<Vec<Verified>, KernelError> {
-        let loaded = Direction::ALL.into_iter().zip(&self.objects).filter_map(|(direction, object)| {
+        let loaded = Direction::ALL.into_iter().zip(&self.programs).filter_map(|(direction, one)| {
             let name = program_name(direction);
-            let program = object.as_ref()?.program(name)?;
-            Some(Verified::of(format!("twin_of_{name}"), program.info()))
+            let info = match one.as_ref()? {
+                One::Loaded(object) => object.program(name)?.info(),
+                One::Kept(kept) => kept.program.info(),
+            };
+            Some(Verified::of(format!("twin_of_{name}"), info))
         });
         loaded.collect()
     }
@@ -194,25 +228,28 @@ impl Twin {
         frame: &Arrived<'_>,
     ) -> Result<Answered, KernelError> {
         let not_loaded = || load_error(io::Error::other("the twin of this direction was not loaded"));
-        let object = self.objects[direction as usize].as_mut().ok_or_else(not_loaded)?;
-        clear(object)?;
-        run(classifier(object, program_name(direction))?, ifindex, frame)?;
-        answer(object)
+        match self.programs[direction as usize].as_mut().ok_or_else(not_loaded)? {
+            One::Loaded(object) => {
+                answers(object)?.set(0, AnswerPod::none(), 0).map_err(load_error)?;
+                run(classifier(object, program_name(direction))?, ifindex, frame)?;
+                answered(answers(object)?.get(&0, 0).map_err(load_error)?)
+            }
+            One::Kept(kept) => {
+                kept.answers.set(0, AnswerPod::none(), 0).map_err(load_error)?;
+                run(&kept.program, ifindex, frame)?;
+                answered(kept.answers.get(&0, 0).map_err(load_error)?)
+            }
+        }
     }
 }
 
-fn answers(object: &mut Ebpf) -> Result<Array<&mut aya::maps::MapData, AnswerPod>, KernelError> {
+fn answers(object: &mut Ebpf) -> Result<Array<&mut MapData, AnswerPod>, KernelError> {
     let map = object.map_mut(maps::ANSWER);
     let map = map.ok_or_else(|| load_error(io::Error::other("the object has no map `answer`")))?;
     Array::try_from(map).map_err(load_error)
 }
 
-fn clear(object: &mut Ebpf) -> Result<(), KernelError> {
-    answers(object)?.set(0, AnswerPod(bytemuck::Zeroable::zeroed()), 0).map_err(load_error)
-}
-
-fn answer(object: &mut Ebpf) -> Result<Answered, KernelError> {
-    let AnswerPod(answer) = answers(object)?.get(&0, 0).map_err(load_error)?;
+fn answered(AnswerPod(answer): AnswerPod) -> Result<Answered, KernelError> {
     let reason = u8::try_from(answer.reason).ok().and_then(Reason::decode);
     match reason {
         Some(reason) if answer.answered == 1 => Ok(Answered {
@@ -228,7 +265,13 @@ fn answer(object: &mut Ebpf) -> Result<Answered, KernelError> {
 
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-struct AnswerPod(Answer);
+pub(super) struct AnswerPod(Answer);
+
+impl AnswerPod {
+    fn none() -> Self {
+        Self(bytemuck::Zeroable::zeroed())
+    }
+}
 
 // SAFETY: `Answer` is `bytemuck::Pod`: any bytes are a value of it, and it has no padding.
 unsafe impl aya::Pod for AnswerPod {}

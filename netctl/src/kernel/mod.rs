@@ -32,6 +32,7 @@ mod shapes;
 mod sys;
 mod tc;
 pub mod timed;
+mod twins;
 pub mod upgrade;
 pub mod verified;
 
