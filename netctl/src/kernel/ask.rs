@@ -32,7 +32,7 @@ pub struct Twin {
 /// The twin of one program.
 enum One {
     Loaded(Ebpf),
-    Kept(Kept),
+    Kept(Box<Kept>),
 }
 
 /// What a program would do.
@@ -86,7 +86,7 @@ impl Kernel {
                 return Ok(None);
             }
             match twins.open(direction, flows) {
-                Some(kept) => Ok(Some(One::Kept(kept))),
+                Some(kept) => Ok(Some(One::Kept(Box::new(kept)))),
                 None => {
                     let object = self.load_twin(direction, flows)?;
                     twins.keep(direction, flows, &object);
